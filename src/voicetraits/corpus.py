@@ -1,0 +1,55 @@
+"""What a corpus is to the rest: something that lists archives and fetches them. One file each under corpora/."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from voicetraits.store import Store
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One archive that a corpus offers.
+
+    Attributes:
+        name: file name, unique in the corpus (`Aaron-20080318-kdl.tgz`).
+        source: where it comes from (a URL, a path, `demo`).
+        bytes: its size where the corpus can tell, exactly or about; None where only a fetch would tell.
+    """
+
+    name: str
+    source: str
+    bytes: int | None
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One archive as a finished, checked file (`path`), or the reason why it cannot be had (`failure`)."""
+
+    archive: Archive
+    path: Path | None = None
+    sha256: str | None = None
+    failure: str | None = None
+
+
+class Corpus(Protocol):
+    """Anything that lists archives and fetches them into the store."""
+
+    limit: int | None
+    max_failed_share: float
+
+    def list_archives(self) -> list[Archive]:
+        """Every archive that the source offers, in any order. Raises DataError where the source cannot be reached."""
+
+    def is_stored(self, archive: Archive, store: Store) -> bool:
+        """Whether a fetch of this archive would cost nothing, because the store has it."""
+
+    def fetch(self, archives: Sequence[Archive], *, store: Store, workers: int | None) -> Iterator[Fetched]:
+        """Fetch the archives into the store, in any order, one `Fetched` for each."""
+
+
+def selection_order(archive_name: str) -> str:
+    """Sort key of archives, a hash of the name: in this order a larger `limit` only adds, a smaller only removes."""
+    return sha256(archive_name.encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""Runs one function over many tasks in worker processes, in order, with a progress bar."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import joblib
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from voicetraits.errors import DataError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def map_in_workers(
+    function: Callable[[Task], Result], tasks: Sequence[Task], *, workers: int | None, description: str, unit: str
+) -> Iterator[Result]:
+    """Yield `function(task)` in the order of `tasks`; the results do not depend on the number of workers.
+
+    Args:
+        workers: worker processes; None for one a core.
+
+    Raises:
+        DataError: a worker process died (most often for want of memory).
+    """
+    workers = min(workers or os.cpu_count() or 1, max(len(tasks), 1))
+    # A bar only where someone watches: `disable=None` turns it off where output is no terminal.
+    with tqdm(total=len(tasks), desc=description, unit=unit, disable=None) as bar:
+        calls = (joblib.delayed(_with_one_thread)(function, task) for task in tasks)
+        try:
+            for result in joblib.Parallel(n_jobs=workers, return_as="generator", pre_dispatch="2*n_jobs")(calls):
+                bar.update()
+                yield result
+        except joblib.externals.loky.process_executor.BrokenProcessPool:
+            raise DataError(
+                f"{description}: a worker process died, most often for want of memory; set compute.workers in "
+                f"params.yaml lower and run again: what is finished is kept"
+            ) from None
+
+
+def _with_one_thread(function: Callable[[Task], Result], task: Task) -> Any:
+    # More BLAS threads than one would change the order of sums, and fight over the cores with the other workers.
+    with threadpool_limits(1):
+        return function(task)

@@ -1,0 +1,86 @@
+"""Loads params.yaml into typed, frozen dataclasses. An unknown key or a wrong value is an error that names the key.
+
+Each section's dataclass lives in the module that uses it, so that a new key in one section concerns no other stage.
+"""
+
+import json
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from voicetraits.errors import ParameterError
+
+T = TypeVar("T")
+
+#: Decorator of every params section: `@section class Split: val_share: Annotated[float, Field(gt=0, lt=1)]`.
+section = pydantic.dataclasses.dataclass(
+    frozen=True, kw_only=True, config=pydantic.ConfigDict(extra="forbid", strict=True)
+)
+
+SECTIONS = (
+    "corpus", "corpora", "targets", "seed", "extract", "metadata", "featurize", "split",
+    "train", "tfdf", "evaluate", "compute",
+)  # fmt: skip
+
+
+def load(path: Path | str = "params.yaml") -> dict[str, Any]:
+    """Read params.yaml as YAML 1.2, in which DVC writes it: there `1e-05` is a number, as PyYAML does not see it.
+
+    Raises:
+        ParameterError: no such file, not YAML, a key that stands twice, or an unknown section.
+    """
+    path = Path(path)
+    try:
+        params = YAML(typ="safe", pure=True).load(path)
+    except FileNotFoundError:
+        raise ParameterError(f"{path} is missing: run this from the project's root, or restore it with git") from None
+    except YAMLError as error:
+        raise ParameterError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(params, dict):
+        raise ParameterError(f"{path} must hold sections such as `corpus: demo`; it holds {params!r}")
+    for key in params:
+        if key not in SECTIONS:
+            raise ParameterError(_unknown(path, str(key), SECTIONS))
+    return params
+
+
+def get(params: Mapping[str, Any], key: str, kind: type[T]) -> T:
+    """The value at a dotted key (`corpora.demo`, `seed`) as `kind`: a dataclass made by `section`, or a plain type.
+
+    Raises:
+        ParameterError: the key is missing, or its value is not what `kind` allows; the message names the key.
+    """
+    value: Any = params
+    for depth, part in enumerate(parts := key.split(".")):
+        if not isinstance(value, Mapping) or part not in value:
+            where = ".".join(parts[:depth]) or "the top level"
+            known = sorted(value) if isinstance(value, Mapping) else []
+            raise ParameterError(f"params.yaml: `{key}` is missing; {where} has: {', '.join(known) or 'nothing'}")
+        value = value[part]
+    try:
+        # As JSON, strict mode takes a list for a tuple and a mapping for a section, and still no text for a number.
+        return pydantic.TypeAdapter(kind).validate_json(json.dumps(value, default=str))
+    except pydantic.ValidationError as error:
+        raise ParameterError(_explain(key, kind, error)) from None
+
+
+def _explain(key: str, kind: type, error: pydantic.ValidationError) -> str:
+    """The first problem as one line; an unknown key before a missing one, of which it is mostly the misspelling."""
+    problem = min(error.errors(), key=lambda problem: problem["type"] == "missing")
+    place = ".".join([key, *(str(part) for part in problem["loc"])])
+    if problem["type"] == "unexpected_keyword_argument":
+        return _unknown(Path("params.yaml"), place, [f"{key}.{name}" for name in getattr(kind, "__annotations__", ())])
+    if problem["type"] == "missing":
+        return f"params.yaml: `{place}` is missing; git has the file with every key and its meaning"
+    return f"params.yaml: `{place}` is {problem['input']!r}; allowed: {problem['msg'].removeprefix('Input should be ')}"
+
+
+def _unknown(path: Path, key: str, known: list[str] | tuple[str, ...]) -> str:
+    close = get_close_matches(key, known, n=1)
+    hint = f"did you mean `{close[0]}`? " if close else ""
+    return f"{path.name}: unknown key `{key}`; {hint}allowed: {', '.join(known)}"

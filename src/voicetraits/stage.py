@@ -1,0 +1,32 @@
+"""How every script in src/ starts and ends: a failure that its reader can mend is one line, never a traceback."""
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from voicetraits.errors import VoicetraitsError
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call `main` and leave the process with 0, 1 (one line on stderr) or 130 (interrupted)."""
+    name = Path(sys.argv[0]).stem
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: `finally` blocks run
+    try:
+        main()
+    except VoicetraitsError as error:
+        sys.exit(f"{name}: {error}")
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted; run the same command again, it goes on where it stopped", file=sys.stderr)
+        # Worker processes and threads may still hold the interpreter; what is finished is already in the store.
+        os._exit(130)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = error.filename or Path.cwd()
+        sys.exit(
+            f"{name}: the disk is full (while writing {where}); free some space, for example with `make clean` or "
+            f"`dvc gc --workspace`, and run the same command again: what is finished is kept"
+        )

@@ -1,0 +1,155 @@
+"""The work store: finished pieces of work that must survive a kill, a `dvc` clean-up, and a change of corpus.
+
+DVC deletes a stage's outputs before the stage runs. What is costly to make again (downloads, shards) is kept here,
+outside the project, each entry keyed by everything that made it. Stages assemble their outputs from it by link or copy.
+Deleting the store costs time only.
+
+    <root>/<kind>/<first two digits of key>/<key>/   the entry's files and SHA256SUMS.json
+    <root>/aside/                                    entries being written
+    <root>/partial/                                  partial downloads
+"""
+
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import platformdirs
+from pydantic import Field
+
+from voicetraits.files import sha256_of
+from voicetraits.params import section
+
+_SUMS = "SHA256SUMS.json"
+
+
+@section
+class ComputeParams:
+    """Where and how it runs; never what comes out. In no stage's `params:`, so a change reruns nothing."""
+
+    workers: Annotated[int, Field(ge=1)] | None
+    store_gigabytes: Annotated[float, Field(gt=0)]
+
+
+class Store:
+    """Finished work under one root folder, bounded in size.
+
+    Args:
+        root: the folder; None for `$VOICETRAITS_CACHE`, else the user's cache folder.
+        max_bytes: what `trim` cuts the store to.
+    """
+
+    def __init__(self, root: Path | None = None, *, max_bytes: int = 40 * 10**9) -> None:
+        self.root = Path(root or os.environ.get("VOICETRAITS_CACHE") or platformdirs.user_cache_path("voicetraits"))
+        self.max_bytes = max_bytes
+
+    @property
+    def partial(self) -> Path:
+        """Folder for files that are not finished, such as partial downloads; its users name them by key."""
+        folder = self.root / "partial"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def get(self, kind: str, key: str) -> Path | None:
+        """The entry's folder, or None. A damaged entry is removed, with a line on stderr, and counts as none."""
+        entry = self._entry(kind, key)
+        if not entry.is_dir():
+            return None
+        try:
+            sums = json.loads((entry / _SUMS).read_text())
+            damaged = [name for name, digest in sums.items() if sha256_of(entry / name) != digest]
+        except (OSError, ValueError) as error:
+            damaged = [str(error)]
+        if damaged:
+            print(f"store: {entry} is damaged ({damaged[0]}); making it again", file=sys.stderr)
+            shutil.rmtree(entry, ignore_errors=True)
+            return None
+        os.utime(entry)  # trim removes what was not used for longest
+        return entry
+
+    def put(self, kind: str, key: str, fill: Callable[[Path], None]) -> Path:
+        """Let `fill` write an entry's files into an empty folder, then make it an entry at once, by renaming it."""
+        aside = self.root / "aside" / f"{os.getpid()}-{uuid4().hex}"
+        aside.mkdir(parents=True)
+        entry = self._entry(kind, key)
+        try:
+            fill(aside)
+            sums = {file.name: sha256_of(file) for file in sorted(aside.iterdir())}
+            (aside / _SUMS).write_text(json.dumps(sums, indent=1))
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                aside.rename(entry)
+            except OSError:
+                if not entry.is_dir():  # else another process made the same entry meanwhile
+                    raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return entry
+
+    def get_or_make(self, kind: str, key: str, fill: Callable[[Path], None]) -> Path:
+        """The entry's folder, made by `fill` where it is not there yet."""
+        return self.get(kind, key) or self.put(kind, key, fill)
+
+    def trim(self) -> int:
+        """Remove the entries that were not used for longest until the store fits `max_bytes`; the bytes removed.
+
+        Writings aside whose process is gone, left by a kill, are removed as well.
+        """
+        for aside in (self.root / "aside").glob("*-*"):
+            if not _is_running(int(aside.name.split("-")[0])):
+                shutil.rmtree(aside, ignore_errors=True)
+        entries = [
+            (entry.stat().st_mtime, sum(file.stat().st_size for file in entry.iterdir()), entry)
+            for entry in self.root.glob("*/??/*")
+            if (entry / _SUMS).exists()
+        ]
+        excess = total = sum(size for _, size, _ in entries) - self.max_bytes
+        for _, size, entry in sorted(entries):
+            if excess <= 0:
+                break
+            shutil.rmtree(entry, ignore_errors=True)
+            excess -= size
+        return max(0, total - excess)
+
+    def _entry(self, kind: str, key: str) -> Path:
+        return self.root / kind / key[:2] / key
+
+
+def make_key(*, versions: tuple[str, ...] = (), **parts: Any) -> str:
+    """A key for an entry: sha256 over the named inputs and params, and over the code and libraries that make it.
+
+    The code is every module of this library that is loaded now, which is what the calling stage depends on; `versions`
+    names the distributions whose release may change the bytes (`numpy`, `soxr`).
+    """
+    library = Path(__file__).parent
+    code = {
+        name: sha256_of(Path(module.__file__))
+        for name, module in sorted(sys.modules.items())
+        if name.startswith("voicetraits") and module.__file__ and Path(module.__file__).is_relative_to(library)
+    }
+    machine = [platform.system(), platform.machine()]
+    libraries = {name: version(name) for name in versions}
+    content = {"parts": parts, "code": code, "libraries": libraries, "machine": machine}
+    return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def plain_key(*parts: str) -> str:
+    """A key for an entry that no code of ours made, such as a download: sha256 over the parts."""
+    return sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
