@@ -1,4 +1,4 @@
-"""What all tests share: a store of their own, the mirror of real speech where there is one, projects to run stages in."""
+"""What all tests share: a store of their own, the mirror of real speech if any, projects to run stages in."""
 
 import os
 import subprocess
