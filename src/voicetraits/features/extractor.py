@@ -1,0 +1,148 @@
+"""Turns a clip into one row of features and a log-mel matrix."""
+
+from functools import cached_property
+from typing import Annotated
+
+import librosa
+import numpy as np
+from pydantic import Field
+
+from voicetraits.errors import DataError, ParameterError
+from voicetraits.features import cepstrum, frames, pitch, spectrum
+from voicetraits.features.feature import Feature
+from voicetraits.params import section
+
+SAMPLE_RATE_HZ = 16_000
+
+
+@section
+class FeaturizeParams:
+    """The section `featurize` of params.yaml."""
+
+    frame_seconds: Annotated[float, Field(ge=0.002, le=1)]
+    hop_seconds: Annotated[float, Field(ge=0.001, le=1)]
+    pre_emphasis: Annotated[float, Field(ge=0, lt=1)]
+    mel_bands: Annotated[int, Field(ge=4, le=256)]
+    mfcc: Annotated[int, Field(ge=2, le=100)]
+    voice_range_hz: Annotated[float, Field(ge=50, le=8000)]
+    f0_min_hz: Annotated[float, Field(ge=20, le=1000)]
+    f0_max_hz: Annotated[float, Field(ge=40, le=2000)]
+    f0_frame_seconds: Annotated[float, Field(gt=0, le=1)]
+
+    def __post_init__(self) -> None:
+        if self.mfcc > self.mel_bands:
+            raise ParameterError(f"params.yaml: `featurize.mfcc` is {self.mfcc}; allowed: up to featurize.mel_bands")
+        if self.f0_min_hz >= self.f0_max_hz:
+            raise ParameterError(f"params.yaml: `featurize.f0_min_hz` is {self.f0_min_hz}; allowed: below f0_max_hz")
+        if self.f0_frame_seconds * self.f0_min_hz < 2:
+            shortest = 2 / self.f0_min_hz
+            raise ParameterError(
+                f"params.yaml: `featurize.f0_frame_seconds` is {self.f0_frame_seconds}; "
+                f"allowed: {shortest:.4f} or more, two periods of f0_min_hz"
+            )
+
+    @property
+    def frame_length(self) -> int:
+        """In samples."""
+        return round(self.frame_seconds * SAMPLE_RATE_HZ)
+
+    @property
+    def hop_length(self) -> int:
+        """In samples."""
+        return round(self.hop_seconds * SAMPLE_RATE_HZ)
+
+    @property
+    def n_fft(self) -> int:
+        """The frame length's next power of two."""
+        return 1 << (self.frame_length - 1).bit_length()
+
+
+class FeatureExtractor:
+    """Extracts the whole feature set with one setting; made once, used for many clips.
+
+    Attributes:
+        params: the setting.
+        features: what is known of each column, in order.
+        names: the columns' names, in order.
+    """
+
+    def __init__(self, params: FeaturizeParams) -> None:
+        self.params = params
+        nyquist_hz = SAMPLE_RATE_HZ / 2
+        self.features: tuple[Feature, ...] = (
+            *spectrum.describe("spectrum", 0, nyquist_hz),
+            *spectrum.describe("voice_range", 0, params.voice_range_hz),
+            *frames.describe(),
+            *cepstrum.describe(params.mfcc),
+            *pitch.describe(),
+        )
+        self.names: tuple[str, ...] = tuple(feature.name for feature in self.features)
+        self._tracker = pitch.PitchTracker(
+            sample_rate_hz=SAMPLE_RATE_HZ,
+            min_hz=params.f0_min_hz,
+            max_hz=params.f0_max_hz,
+            frame_length=round(params.f0_frame_seconds * SAMPLE_RATE_HZ),
+            hop_length=params.hop_length,
+        )
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """One row of features: see `extract`."""
+        return self.extract(samples)[0]
+
+    def extract(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """All features of one clip.
+
+        Args:
+            samples: (n,) mono at 16 kHz, int16 or float in −1 … 1.
+
+        Returns:
+            the row, (len(names),) float32, always finite, and the log-mel spectrum in dB, (frames, mel_bands) float16.
+
+        Raises:
+            DataError: not one-dimensional, shorter than a frame, or not finite.
+        """
+        y = _as_float(samples, self.params.frame_length)
+        p = self.params
+        amplitudes = np.abs(  # (n_fft / 2 + 1, 1 + n // hop_length)
+            librosa.stft(y, n_fft=p.n_fft, hop_length=p.hop_length, win_length=p.frame_length, pad_mode="constant")
+        )
+        frequencies_hz, utterance = spectrum.utterance_spectrum(y, SAMPLE_RATE_HZ)
+        log_mel_db = cepstrum.log_mel_spectrum(amplitudes, self._mel_filters)  # (mel_bands, frames)
+        row = np.concatenate(
+            [
+                spectrum.spectrum_properties(frequencies_hz, utterance, low_hz=0, high_hz=SAMPLE_RATE_HZ / 2),
+                spectrum.spectrum_properties(frequencies_hz, utterance, low_hz=0, high_hz=p.voice_range_hz),
+                frames.frame_statistics(
+                    y,
+                    amplitudes,
+                    sample_rate_hz=SAMPLE_RATE_HZ,
+                    frame_length=p.frame_length,
+                    hop_length=p.hop_length,
+                    chroma=self._chroma_filters,
+                ),
+                cepstrum.cepstral_statistics(log_mel_db, p.mfcc),
+                pitch.pitch_statistics(self._tracker(y)),
+            ]
+        )
+        return row.astype(np.float32), log_mel_db.T.astype(np.float16)
+
+    @cached_property
+    def _mel_filters(self) -> np.ndarray:
+        p = self.params
+        return cepstrum.mel_filters(
+            sample_rate_hz=SAMPLE_RATE_HZ, n_fft=p.n_fft, mel_bands=p.mel_bands, pre_emphasis=p.pre_emphasis
+        )
+
+    @cached_property
+    def _chroma_filters(self) -> np.ndarray:
+        return frames.chroma_filters(SAMPLE_RATE_HZ, self.params.n_fft)
+
+
+def _as_float(samples: np.ndarray, at_least: int) -> np.ndarray:
+    if samples.ndim != 1 or len(samples) < at_least:
+        raise DataError(f"a clip has shape {samples.shape}; allowed: one channel, {at_least} samples or more")
+    if np.issubdtype(samples.dtype, np.integer):
+        return samples.astype(np.float32) / 32768
+    if not np.isfinite(samples).all():
+        raise DataError("a clip holds samples that are not finite numbers")
+    return samples.astype(np.float32)
