@@ -1,0 +1,58 @@
+"""Features as the stages hand them on: a folder of shards, and a description of what the columns are."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from voicetraits.errors import DataError
+from voicetraits.features.feature import Feature
+from voicetraits.files import write_json
+
+_DESCRIPTION = "description.json"
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Functionals of all clips.
+
+    Attributes:
+        values: (clips, features) float32, indexed by utterance_id, sorted; the same for any size of shards.
+        params: the extractor's setting, which a model keeps so that inference can make the same features.
+    """
+
+    values: pd.DataFrame
+    params: Mapping[str, Any]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
+        return tuple(self.values.columns)
+
+
+def write_description(folder: Path, params: Mapping[str, Any], features: Sequence[Feature]) -> None:
+    """Write what the shards in `folder` hold beside them."""
+    units = {feature.name: feature.unit for feature in features}
+    write_json({"params": dict(params), "units": units}, folder / _DESCRIPTION)
+
+
+def read_features(folder: Path) -> FeatureTable:
+    """Read the functionals below `folder`.
+
+    Raises:
+        DataError: they are missing or incomplete.
+    """
+    shards = sorted((folder / "functionals").glob("part-*.parquet"))
+    try:
+        params = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))["params"]
+    except FileNotFoundError:
+        shards = []
+    if not shards:
+        raise DataError(f"{folder} holds no features; run `dvc repro featurize`")
+    values = pa.concat_tables(pq.read_table(shard) for shard in shards).to_pandas()
+    return FeatureTable(values.set_index("utterance_id").sort_index(), params)
