@@ -18,7 +18,7 @@ from voicetraits.classes import CLASSES, LABEL_COLUMN
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.labels import Stated
 from voicetraits.params import section
-from voicetraits.submission import Problem, Submission, read_submission
+from voicetraits.submission_texts import Problem, Submission, read_submission
 
 
 @section

@@ -1,0 +1,33 @@
+"""Speakers -> sides (train, val, test, none) for each target, no speaker and no identical clip on two."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from voicetraits import params, stage
+from voicetraits.classes import Targets
+from voicetraits.files import write_csv, write_json
+from voicetraits.splitting import SplitParams, count_sides, split_speakers
+
+
+def main() -> None:
+    all_params = params.load()
+    metadata = pd.read_parquet(
+        "data/metadata.parquet", columns=["utterance_id", "speaker_id", "archive", "gender", "age_group"]
+    )
+    clips = pd.read_parquet("data/audio/clips.parquet", columns=["utterance_id", "audio_sha256", "duration_seconds"])
+    splits = split_speakers(
+        metadata,
+        clips,
+        params.get(all_params, "split", SplitParams),
+        targets=params.get(all_params, "targets", Targets),
+        seed=params.get(all_params, "seed", int),
+    )
+    for note in splits.notes:
+        print(f"split: {note}")
+    write_csv(splits.table, Path("data/splits.csv"))
+    write_json(count_sides(splits, metadata, clips), Path("metrics/split.json"))
+
+
+if __name__ == "__main__":
+    stage.run(main)

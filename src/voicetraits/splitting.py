@@ -1,0 +1,286 @@
+"""Splits speakers into training, validation and test, so that no voice and no recording stands on two sides."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from voicetraits.classes import CLASSES
+from voicetraits.errors import DataError, ParameterError
+from voicetraits.examples import SIDES, select_clips, speaker_classes
+from voicetraits.params import section
+
+_FOLD = "0"  # a holdout has one
+_COLUMNS = ["target", "fold", "speaker_id", "side"]
+
+
+@section
+class SplitParams:
+    """Section `split` of params.yaml."""
+
+    strategy: Literal["holdout"]
+    val_share: Annotated[float, Field(gt=0, lt=1)]
+    test_share: Annotated[float, Field(gt=0, lt=1)]
+    # Three: one for each side.
+    min_speakers_per_class: Annotated[int, Field(ge=3)]
+
+    def __post_init__(self) -> None:
+        if self.val_share + self.test_share >= 1:
+            raise ParameterError(
+                f"params.yaml: `split.test_share` is {self.test_share}; allowed: less than 1 - `split.val_share` "
+                f"({1 - self.val_share:g}), so that speakers are left to train on"
+            )
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of the speakers of each side."""
+        return {"train": 1 - self.val_share - self.test_share, "val": self.val_share, "test": self.test_share}
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A split of the speakers.
+
+    Attributes:
+        table: target, fold, speaker_id, side, sorted; a row per speaker for each target that is not skipped.
+        skipped: targets with fewer than two classes left.
+        notes: a line for each class that is left out and each target that is skipped.
+    """
+
+    table: pd.DataFrame
+    skipped: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def split_speakers(
+    metadata: pd.DataFrame, clips: pd.DataFrame, params: SplitParams, *, targets: Sequence[str], seed: int
+) -> Splits:
+    """Give each speaker a side for each target.
+
+    Each class of the target, and within it each class of the other target, is shared out as nearly as possible in the
+    shares asked for, with a speaker at least of each class on every side. Speakers keep their side as well as can be
+    when others come: who stands where follows the order of a hash of seed and name. Speakers who share an identical
+    clip, or whose names differ only in case, stay together. The order of rows does not matter.
+
+    Args:
+        metadata: utterance_id, speaker_id, archive, gender, age_group.
+        clips: utterance_id, audio_sha256.
+
+    Raises:
+        DataError: no target is left, or a class cannot stand on every side because its speakers share clips.
+    """
+    groups = speaker_groups(metadata, clips)
+    classes = {target: speaker_classes(metadata, target).to_dict() for target in CLASSES}
+    rows, skipped, notes = [], [], []
+    for target in targets:
+        kept, left_out = _choose_classes(classes[target], groups, target, params.min_speakers_per_class)
+        notes += left_out
+        if len(kept) < 2:
+            skipped.append(target)
+            notes.append(f"{target}: skipped, since fewer than two classes are left")
+            continue
+        other = classes["age" if target == "gender" else "gender"]
+        strata = {
+            speaker: Stratum(name, other.get(speaker, "")) for speaker, name in classes[target].items() if name in kept
+        }
+        sides = _assign(strata, groups, params.shares, seed)
+        _check_every_side(sides, strata, target)
+        rows += [(target, _FOLD, speaker, sides.get(speaker, "none")) for speaker in groups]
+    if not rows:
+        raise DataError(
+            f"no target is left to learn ({'; '.join(notes)}): take more archives (`corpora.<corpus>.limit`), or lower "
+            f"`split.min_speakers_per_class`"
+        )
+    return Splits(pd.DataFrame(sorted(rows), columns=_COLUMNS), tuple(skipped), tuple(notes))
+
+
+def speaker_groups(metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, str]:
+    """Speaker: name of the group that must stay on one side, which is the first name in it.
+
+    In a group are those who share an identical clip, directly or through others, and those whose names differ only in
+    case: as far as we know, one person.
+    """
+    owned = metadata[["utterance_id", "speaker_id"]].merge(
+        clips[["utterance_id", "audio_sha256"]], on="utterance_id", how="left", validate="one_to_one"
+    )
+    if owned["audio_sha256"].isna().any():
+        stranger = owned.loc[owned["audio_sha256"].isna(), "utterance_id"].min()
+        raise DataError(f"metadata.parquet names {stranger}, clips.parquet does not; run `dvc repro parse_metadata`")
+    speaker, names = pd.factorize(owned["speaker_id"], sort=True)
+    links = [pd.factorize(owned["audio_sha256"])[0], pd.factorize(owned["speaker_id"].str.casefold())[0]]
+    # A graph of speakers, recordings and names without case, with an edge from each speaker to what he or she has.
+    offsets = np.cumsum([len(names), *(link.max(initial=-1) + 1 for link in links)])
+    ends = np.concatenate([link + offset for link, offset in zip(links, offsets, strict=False)])
+    starts = np.tile(speaker, len(links))
+    graph = coo_array((np.ones(len(starts)), (starts, ends)), shape=(offsets[-1], offsets[-1]))
+    component = connected_components(graph, directed=False)[1]
+    first_name: dict[int, str] = {}
+    return {name: first_name.setdefault(component[index], name) for index, name in enumerate(names)}
+
+
+class Stratum(NamedTuple):
+    """Within what speakers are shared out: a class of the target, and one of the other target or an empty text."""
+
+    name: str
+    other: str
+
+
+def _choose_classes(
+    classes: Mapping[str, str], groups: Mapping[str, str], target: str, min_speakers: int
+) -> tuple[list[str], list[str]]:
+    """The classes that can be learnt, and a line for each that cannot."""
+    kept, notes = [], []
+    for name in CLASSES[target]:
+        speakers = [speaker for speaker, own in classes.items() if own == name]
+        if len(speakers) < min_speakers:
+            reason = f"{len(speakers)} speakers, fewer than split.min_speakers_per_class ({min_speakers})"
+        elif (independent := len({groups[speaker] for speaker in speakers})) < len(SIDES):
+            reason = f"{len(speakers)} speakers, but only {independent} groups that share no clip with another"
+        else:
+            kept.append(name)
+            continue
+        notes.append(f"{target}: class {name} is left out: {reason}")
+    return kept, notes
+
+
+def _assign(
+    strata: Mapping[str, Stratum], groups: Mapping[str, str], shares: Mapping[str, float], seed: int
+) -> dict[str, str]:
+    """Speaker: side. First groups of several speakers, where most speakers of their classes are wanted; then others."""
+    members = defaultdict(list)
+    for speaker in sorted(strata, key=lambda speaker: sha256(f"{seed}\0{speaker}".encode()).digest()):
+        members[groups[speaker]].append(speaker)
+    several = sorted((own for own in members.values() if len(own) > 1), key=len, reverse=True)
+    singles = defaultdict(list)  # stratum: speakers in the order of their hashes
+    for own in members.values():
+        if len(own) == 1:
+            singles[strata[own[0]]].append(own[0])
+
+    sides: dict[str, str] = {}
+    wanted = {
+        name: _allot(count, shares, at_least_one=SIDES)
+        for name, count in Counter(stratum.name for stratum in strata.values()).items()
+    }
+    lacking = {name: set(SIDES) for name in wanted}
+    units_left = Counter(strata[own[0]].name for own in members.values() if len(own) == 1)
+    units_left.update(name for own in several for name in {strata[speaker].name for speaker in own})
+    for own in several:
+        names = Counter(strata[speaker].name for speaker in own)
+        # A class with no more units left than sides to fill must use each of them for a side of its own.
+        pressed = [name for name in names if units_left[name] <= len(lacking[name])]
+        side = max(
+            SIDES,
+            key=lambda side: (
+                sum(side in lacking[name] for name in pressed),
+                sum(count * wanted[name][side] for name, count in names.items()),
+            ),
+        )
+        sides |= dict.fromkeys(own, side)
+        for name, count in names.items():
+            wanted[name][side] -= count
+            lacking[name].discard(side)
+            units_left[name] -= 1
+    for name in wanted:
+        own_strata = {stratum: own for stratum, own in sorted(singles.items()) if stratum.name == name}
+        room = {side: max(0, count) for side, count in wanted[name].items()}
+        sides |= _share_out(own_strata, room, at_least_one=lacking[name])
+    return sides
+
+
+def _share_out(
+    strata: Mapping[Stratum, Sequence[str]], room: Mapping[str, int], *, at_least_one: Collection[str]
+) -> dict[str, str]:
+    """Speaker: side, for one class; each stratum in the same shares, as nearly as whole speakers allow.
+
+    In each stratum the first of the order are tested, the last validated: a change of one number moves one speaker.
+    """
+    total = sum(map(len, strata.values()))
+    numbers = _allot(total, room, at_least_one=at_least_one)
+    left = {stratum: len(own) for stratum, own in strata.items()}
+    number_of: dict[str, dict[Stratum, int]] = {}
+    for side in ("test", "val"):
+        shares = {stratum: numbers[side] * len(own) / total for stratum, own in strata.items()}
+        number_of[side] = _round(shares, numbers[side], at_most=left)
+        left = {stratum: left[stratum] - number for stratum, number in number_of[side].items()}
+    sides = {}
+    for stratum, own in strata.items():
+        tested, trained = number_of["test"][stratum], left[stratum]
+        sides |= dict.fromkeys(own[:tested], "test")
+        sides |= dict.fromkeys(own[tested : tested + trained], "train")
+        sides |= dict.fromkeys(own[tested + trained :], "val")
+    return sides
+
+
+def _allot(total: int, weights: Mapping[str, float], *, at_least_one: Collection[str]) -> dict[str, int]:
+    """Whole numbers near to the weights, `total` in sum; where there are enough, one at least where asked for."""
+    whole = sum(weights.values())
+    shares = {side: total * weight / whole if whole else total / len(weights) for side, weight in weights.items()}
+    numbers = _round(shares, total, at_most=dict.fromkeys(weights, total))
+    for side in SIDES:
+        if side in at_least_one and not numbers[side]:
+            giver = max(SIDES, key=numbers.__getitem__)
+            if numbers[giver] > (giver in at_least_one):
+                numbers[giver] -= 1
+                numbers[side] = 1
+    return numbers
+
+
+def _round(shares: Mapping[Any, float], total: int, *, at_most: Mapping[Any, int]) -> dict[Any, int]:
+    """Whole numbers near to the shares, `total` in sum: rounded down, then one more where most was cut off."""
+    numbers = {key: min(int(share), at_most[key]) for key, share in shares.items()}
+    while (missing := total - sum(numbers.values())) > 0:
+        open_keys = [key for key in numbers if numbers[key] < at_most[key]]
+        for key in sorted(open_keys, key=lambda key: numbers[key] - shares[key])[:missing]:
+            numbers[key] += 1
+    return numbers
+
+
+def _check_every_side(sides: Mapping[str, str], strata: Mapping[str, Stratum], target: str) -> None:
+    there = {(strata[speaker].name, side) for speaker, side in sides.items()}
+    for name in sorted({stratum.name for stratum in strata.values()}):
+        for side in SIDES:
+            if (name, side) not in there:
+                raise DataError(
+                    f"{target}: no speaker of class {name} is left for {side}, since its speakers share identical "
+                    f"clips; try another `seed`, or leave the class out by a higher `split.min_speakers_per_class`"
+                )
+
+
+def count_sides(splits: Splits, metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, Any]:
+    """Speakers, clips and hours of each target by side and class, for metrics/split.json.
+
+    Side `none` has the speakers without a label and those of each class that is left out. `unused` are clips of
+    speakers on a side that have no label, or one that is left out.
+
+    Args:
+        metadata: utterance_id, speaker_id, archive, gender, age_group.
+        clips: utterance_id, duration_seconds.
+    """
+    hours = clips.set_index("utterance_id")["duration_seconds"] / 3600
+    metadata = metadata.assign(hours=metadata["utterance_id"].map(hours))
+    counts: dict[str, Any] = {target: {"skipped": 1} for target in splits.skipped}
+    for target, rows in splits.table.groupby("target"):
+        own_classes = speaker_classes(metadata, target)
+        counts[target] = {}
+        used = 0
+        for side in SIDES:
+            chosen = select_clips(metadata, splits.table, target, _FOLD, side)
+            used += len(chosen)
+            chosen["hours"] = chosen["utterance_id"].map(hours)
+            counts[target][side] = {label: _size(own) for label, own in chosen.groupby("label")}
+        nowhere = metadata["speaker_id"].isin(rows.loc[rows["side"] == "none", "speaker_id"])
+        reason = metadata["speaker_id"].map(own_classes).fillna("unlabelled")
+        counts[target]["none"] = {name: _size(own) for name, own in metadata[nowhere].groupby(reason[nowhere])}
+        counts[target]["unused"] = {"clips": int((~nowhere).sum()) - used}
+    return counts
+
+
+def _size(clips: pd.DataFrame) -> dict[str, float]:
+    return {"speakers": clips["speaker_id"].nunique(), "clips": len(clips), "hours": clips["hours"].sum()}

@@ -1,0 +1,136 @@
+"""Reads the text files of one VoxForge submission: who speaks, what the README states, what was to be said."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from voicetraits.labels import (
+    Stated,
+    clean,
+    comparable,
+    is_anonymous,
+    is_unstated,
+    read_age,
+    read_gender,
+    read_yes_or_no,
+)
+from voicetraits.prompts import read_transcripts
+from voicetraits.readme import decode_lines, parse_readme
+
+_USER_AND_DATE = re.compile(r"(?P<user>.+?)-\d{8}(?!\d)")
+_LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?")
+
+
+class Problem(NamedTuple):
+    """Something in a submission that a person should look at."""
+
+    archive: str
+    field: str
+    raw: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one archive's text files say.
+
+    Attributes:
+        archive: name of the archive, without its suffix.
+        user_name: the speaker's name, from the README, else from the archive's name; None for an anonymous submission.
+        user_name_fits: whether README and archive name agree on it, as far as both have one.
+        fields: the README's fields as raw text; empty where it has none.
+        has_readme: whether there is a README at all.
+        gender, age, native_speaker: what the README states.
+        language: code such as `EN`, or None.
+        licence: text of the licence file, else what the README names, else None.
+        transcripts: utterance: text, of every prompt.
+        audio: utterances of which the archive has audio, usable or not.
+    """
+
+    archive: str
+    user_name: str | None
+    user_name_fits: bool
+    fields: dict[str, str]
+    has_readme: bool
+    gender: Stated
+    age: Stated
+    native_speaker: Stated
+    language: str | None
+    licence: str | None
+    transcripts: dict[str, str]
+    audio: frozenset[str]
+
+    @property
+    def speaker_id(self) -> str:
+        """The user name; an anonymous submission is a speaker of its own."""
+        return self.user_name or self.archive
+
+    def describe(self, field: str) -> str | None:
+        """A README field without blanks and brackets around it; None where it says nothing."""
+        value = clean(self.fields.get(field, ""))
+        return None if is_unstated(value) else value
+
+    def problems(self) -> list[Problem]:
+        """What could not be read."""
+        found = [
+            Problem(self.archive, field, self.fields[field], stated.problem)
+            for field, stated in (("gender", self.gender), ("age", self.age), ("native_speaker", self.native_speaker))
+            if stated.problem
+        ]
+        if self.has_readme and not self.fields:
+            found.append(Problem(self.archive, "readme", "", "no field of it could be read"))
+        if not self.user_name_fits:
+            raw = self.fields["user_name"]
+            found.append(Problem(self.archive, "user_name", raw, "the archive's name begins with another user name"))
+        return found
+
+
+def read_submission(row: Mapping[str, Any], *, youth_below_years: int, senior_from_years: int) -> Submission:
+    """Read one row of submissions.parquet.
+
+    Args:
+        row: archive; readme, prompts, prompts_original, licence (bytes or None); audio_members (utterances).
+        youth_below_years, senior_from_years: see `read_age`.
+    """
+    archive, readme = row["archive"], row["readme"]
+    fields = parse_readme(readme or b"")
+    stated_name, archive_name = _plain_name(fields.get("user_name", "")), _name_in(archive)
+    name = stated_name or archive_name
+    licence = "\n".join(decode_lines(row["licence"] or b"")).strip()
+    return Submission(
+        archive=archive,
+        user_name=None if is_anonymous(name) else name,
+        user_name_fits=not stated_name or not archive_name or _same_name(stated_name, archive_name),
+        fields=fields,
+        has_readme=readme is not None,
+        gender=read_gender(fields.get("gender", "")),
+        age=read_age(fields.get("age", ""), youth_below_years=youth_below_years, senior_from_years=senior_from_years),
+        native_speaker=read_yes_or_no(fields.get("native_speaker", "")),
+        language=_language(fields.get("language", "")),
+        licence=licence or clean(fields.get("licence", "")) or None,
+        transcripts=read_transcripts(row["prompts"], row["prompts_original"]),
+        audio=frozenset(row["audio_members"] or ()),
+    )
+
+
+def _plain_name(raw: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", clean(raw)).split())
+
+
+def _name_in(archive: str) -> str:
+    """The user name in an archive's name (`<user>-<yyyymmdd>-<suffix>`); empty where it has another form."""
+    match = _USER_AND_DATE.match(archive)
+    return match["user"] if match else ""
+
+
+def _same_name(one: str, other: str) -> bool:
+    return comparable(one) == comparable(other) or (is_anonymous(one) and is_anonymous(other))
+
+
+def _language(raw: str) -> str | None:
+    value = clean(raw)
+    if is_unstated(value):
+        return None
+    return value.upper() if _LANGUAGE_CODE.fullmatch(value) else value
