@@ -1,0 +1,150 @@
+"""Brings the selected archives of a corpus into one folder."""
+
+import pkgutil
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from voicetraits import corpora
+from voicetraits.corpus import Archive, Corpus, Fetched, selection_order
+from voicetraits.errors import DataError, ParameterError
+from voicetraits.files import folder_anew, link_or_copy, write_csv
+from voicetraits.params import get
+from voicetraits.remote import Remote, RemoteParams
+from voicetraits.store import Store
+
+#: Bytes that all stages together put on the disk for each byte of an archive, the archive among them.
+SPACE_FACTOR = 4.0
+
+
+def open_corpus(params: Mapping[str, Any]) -> Corpus:
+    """The corpus that `corpus` in params.yaml names, which is a file in voicetraits/corpora/.
+
+    Raises:
+        ParameterError: there is no such corpus, or its section is wrong.
+    """
+    name = get(params, "corpus", str)
+    known = sorted(module.name for module in pkgutil.iter_modules(corpora.__path__))
+    if name not in known:
+        raise ParameterError(f"params.yaml: `corpus` is {name!r}; allowed: {', '.join(known)}")
+    module = import_module(f"voicetraits.corpora.{name}")
+    section = get(params, f"corpora.{name}", module.Params)
+    if isinstance(section, RemoteParams):
+        return Remote(section, key=f"corpora.{name}", suffixes=module.SUFFIXES)
+    return module.Corpus(section)
+
+
+def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int | None) -> dict[str, int]:
+    """Fill `folder` with exactly the selected archives, `manifest.csv` and `failed.csv`; what it counted.
+
+    Args:
+        corpus: where the archives come from.
+        key: its section in params.yaml, for messages (`corpora.voxforge`).
+        folder: replaced as a whole when everything is there.
+        store: keeps every finished archive for later runs.
+        workers: worker processes, where the corpus makes its archives itself; None for one a core.
+
+    Raises:
+        DataError: the source cannot be read, the disk is too small, or too many archives cannot be had.
+    """
+    offered = corpus.list_archives()
+    selected = select(offered, corpus.limit)
+    missing = [archive for archive in selected if not corpus.is_stored(archive, store)]
+    needed = estimate_bytes(selected, missing)
+    print(_announcement(len(offered), len(selected), len(missing), needed), flush=True)
+    if needed:
+        require_space(round(needed * SPACE_FACTOR), [store.root, folder], key)
+
+    fetched: list[Fetched] = []
+    failed: list[Fetched] = []
+    for result in corpus.fetch(selected, store=store, workers=workers):
+        (failed if result.failure else fetched).append(result)
+        # As soon as it is certain: a server in trouble is not asked for the rest.
+        if len(failed) > corpus.max_failed_share * len(selected):
+            raise DataError(_too_many(failed, len(selected), corpus.max_failed_share, key))
+
+    with folder_anew(folder) as aside:
+        for result in fetched:
+            link_or_copy(result.path, aside / result.archive.name)
+        manifest = [(one.archive.name, one.archive.source, one.path.stat().st_size, one.sha256) for one in fetched]
+        _write_table(manifest, ["name", "source", "bytes", "sha256"], aside / "manifest.csv")
+        failures = [(one.archive.name, one.archive.source, one.failure) for one in failed]
+        _write_table(failures, ["name", "source", "reason"], aside / "failed.csv")
+    return {
+        "archives_offered": len(offered),
+        "archives_selected": len(selected),
+        "archives": len(fetched),
+        "archives_failed": len(failed),
+        "bytes": sum(size for _, _, size, _ in manifest),
+    }
+
+
+def select(archives: Sequence[Archive], limit: int | None) -> list[Archive]:
+    """The first `limit` archives (None: all) in `selection_order`."""
+    return sorted(archives, key=lambda archive: selection_order(archive.name))[:limit]
+
+
+def estimate_bytes(selected: Sequence[Archive], missing: Sequence[Archive]) -> int | None:
+    """The size of the missing archives; those of unknown size count as the mean of the others. None: all unknown."""
+    sizes = [archive.bytes for archive in selected if archive.bytes is not None]
+    if not sizes:
+        return None if missing else 0
+    mean = sum(sizes) / len(sizes)
+    return round(sum(mean if archive.bytes is None else archive.bytes for archive in missing))
+
+
+def require_space(needed: int, folders: Sequence[Path], key: str) -> None:
+    """Check that each folder's disk has `needed` bytes.
+
+    Raises:
+        DataError: a disk is too small; the message says what to do.
+    """
+    for folder in folders:
+        there = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
+        free = shutil.disk_usage(there).free
+        if free < needed:
+            raise DataError(
+                f"the disk of {folder} is too small: all stages need about {human_bytes(needed)}, {human_bytes(free)} "
+                f"are free; free some space (`make clean`, `dvc gc --workspace`), let VOICETRAITS_CACHE name a folder "
+                f"on a larger disk, or set {key}.limit in params.yaml lower"
+            )
+
+
+def human_bytes(count: float) -> str:
+    """A number of bytes for people: `3.4 GB`."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.1f} GB"
+
+
+def _announcement(offered: int, selected: int, missing: int, needed: int | None) -> str:
+    text = f"scrape: {selected} of {offered} archives selected, {selected - missing} of them already stored"
+    if not missing:
+        return f"{text}; nothing to fetch"
+    if needed is None:
+        return f"{text}; {missing} to fetch, of unknown size"
+    return (
+        f"{text}; {missing} to fetch, about {human_bytes(needed)}; "
+        f"all stages will need about {human_bytes(needed * SPACE_FACTOR)} of disk"
+    )
+
+
+def _too_many(failed: Sequence[Fetched], selected: int, max_failed_share: float, key: str) -> str:
+    reason, count = Counter(one.failure for one in failed).most_common(1)[0]
+    example = next(one.archive.source for one in failed if one.failure == reason)
+    return (
+        f"{len(failed)} of {selected} archives cannot be had, more than a share of {max_failed_share:g} ({key}."
+        f"max_failed_share in params.yaml) allows; most often ({count}, such as {example}): {reason}; run the same command again to try once more (what is "
+        f"finished is kept), or raise that share"
+    )
+
+
+def _write_table(rows: Sequence[tuple], columns: list[str], path: Path) -> None:
+    write_csv(pd.DataFrame(sorted(rows), columns=columns), path)
