@@ -1,136 +1,162 @@
-"""Reads the text files of one VoxForge submission: who speaks, what the README states, what was to be said."""
+"""One archive -> the clips and texts in it, and what was set aside."""
 
-import re
-import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
 
-from voicetraits.labels import (
-    Stated,
-    clean,
-    comparable,
-    is_anonymous,
-    is_unstated,
-    read_age,
-    read_gender,
-    read_yes_or_no,
-)
-from voicetraits.prompts import read_transcripts
-from voicetraits.readme import decode_lines, parse_readme
+from pydantic import Field
 
-_USER_AND_DATE = re.compile(r"(?P<user>.+?)-\d{8}(?!\d)")
-_LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?")
+from voicetraits.archive import Limits, Member, read_members
+from voicetraits.audio import Clip, decode
+from voicetraits.errors import ParameterError
+from voicetraits.params import section
+from voicetraits.quarantine import Reason, SetAside, printable
+
+#: Files with these suffixes count as clips; whether one is wav or FLAC is seen from its content.
+AUDIO_SUFFIXES = ("wav", "wave", "flac", "mp3", "ogg", "oga", "opus", "m4a", "aac", "aif", "aiff", "au", "sph", "wma")
+
+# In lower case, in whatever folder.
+_TEXT_FIELDS = {
+    "readme": "readme",
+    "readme.txt": "readme",
+    "prompts": "prompts",
+    "prompts.txt": "prompts",
+    "prompts-original": "prompts_original",
+    "prompts-original.txt": "prompts_original",
+    "license": "licence",
+    "license.txt": "licence",
+    "licence": "licence",
+    "licence.txt": "licence",
+    "gpl_license": "gpl",
+    "gpl_license.txt": "gpl",
+    "copying": "gpl",
+}
+_MAX_TEXT_BYTES = 1_000_000
 
 
-class Problem(NamedTuple):
-    """Something in a submission that a person should look at."""
+@section
+class ExtractParams:
+    """Section `extract` of params.yaml."""
 
-    archive: str
-    field: str
-    raw: str
-    problem: str
+    min_duration_seconds: Annotated[float, Field(ge=0.01)]
+    max_duration_seconds: Annotated[float, Field(gt=0, le=3600)]
+    silence_dbfs: Annotated[float, Field(ge=-120, le=0)]
+    max_archive_megabytes: Annotated[float, Field(gt=0)]
+    max_member_megabytes: Annotated[float, Field(gt=0)]
+    max_members: Annotated[int, Field(ge=1)]
+    max_compression_ratio: Annotated[float, Field(ge=1)]
+    archives_per_shard: Annotated[int, Field(ge=1)]
+
+    def __post_init__(self) -> None:
+        if self.min_duration_seconds >= self.max_duration_seconds:
+            raise ParameterError(
+                f"params.yaml: `extract.min_duration_seconds` is {self.min_duration_seconds:g}; "
+                f"allowed: below extract.max_duration_seconds, which is {self.max_duration_seconds:g}"
+            )
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            archive_bytes=int(self.max_archive_megabytes * 1e6),
+            member_bytes=int(self.max_member_megabytes * 1e6),
+            members=self.max_members,
+            compression_ratio=self.max_compression_ratio,
+        )
 
 
 @dataclass(frozen=True)
+class MemberSetAside:
+    """A row of quarantine.csv about one member, and whether the member counts as a clip."""
+
+    member: str
+    problem: SetAside
+    is_clip: bool
+
+
+@dataclass
 class Submission:
-    """What one archive's text files say.
+    """What an archive that can be read to its end holds.
 
     Attributes:
-        archive: name of the archive, without its suffix.
-        user_name: the speaker's name, from the README, else from the archive's name; None for an anonymous submission.
-        user_name_fits: whether README and archive name agree on it, as far as both have one.
-        fields: the README's fields as raw text; empty where it has none.
-        has_readme: whether there is a README at all.
-        gender, age, native_speaker: what the README states.
-        language: code such as `EN`, or None.
-        licence: text of the licence file, else what the README names, else None.
-        transcripts: utterance: text, of every prompt.
-        audio: utterances of which the archive has audio, usable or not.
+        clips: the usable clips by utterance name.
+        audio_members: the utterance names of all audio files, usable or not.
+        texts: the raw bytes of `readme`, `prompts`, `prompts_original`, `licence`, as far as they are there.
+        set_aside: the members that cannot be used, in the archive's order.
     """
 
-    archive: str
-    user_name: str | None
-    user_name_fits: bool
-    fields: dict[str, str]
-    has_readme: bool
-    gender: Stated
-    age: Stated
-    native_speaker: Stated
-    language: str | None
-    licence: str | None
-    transcripts: dict[str, str]
-    audio: frozenset[str]
-
-    @property
-    def speaker_id(self) -> str:
-        """The user name; an anonymous submission is a speaker of its own."""
-        return self.user_name or self.archive
-
-    def describe(self, field: str) -> str | None:
-        """A README field without blanks and brackets around it; None where it says nothing."""
-        value = clean(self.fields.get(field, ""))
-        return None if is_unstated(value) else value
-
-    def problems(self) -> list[Problem]:
-        """What could not be read."""
-        found = [
-            Problem(self.archive, field, self.fields[field], stated.problem)
-            for field, stated in (("gender", self.gender), ("age", self.age), ("native_speaker", self.native_speaker))
-            if stated.problem
-        ]
-        if self.has_readme and not self.fields:
-            found.append(Problem(self.archive, "readme", "", "no field of it could be read"))
-        if not self.user_name_fits:
-            raw = self.fields["user_name"]
-            found.append(Problem(self.archive, "user_name", raw, "the archive's name begins with another user name"))
-        return found
+    clips: dict[str, Clip] = field(default_factory=dict)
+    audio_members: set[str] = field(default_factory=set)
+    texts: dict[str, bytes] = field(default_factory=dict)
+    set_aside: list[MemberSetAside] = field(default_factory=list)
 
 
-def read_submission(row: Mapping[str, Any], *, youth_below_years: int, senior_from_years: int) -> Submission:
-    """Read one row of submissions.parquet.
+def read_submission(path: Path, params: ExtractParams) -> Submission:
+    """Read an archive in one pass.
 
-    Args:
-        row: archive; readme, prompts, prompts_original, licence (bytes or None); audio_members (utterances).
-        youth_below_years, senior_from_years: see `read_age`.
+    Of several files for one utterance (`wav/a.wav` beside `flac/a.flac`, or a name that stands twice) the first usable
+    one is taken; of several texts of one kind the first. Where there is no LICENSE, the GPL's text stands in for it.
+    Files that are neither audio nor one of the four texts are not looked at, nor is what macOS adds (`._name`).
+
+    Raises:
+        SetAside: the whole archive cannot be trusted; none of its clips is kept.
     """
-    archive, readme = row["archive"], row["readme"]
-    fields = parse_readme(readme or b"")
-    stated_name, archive_name = _plain_name(fields.get("user_name", "")), _name_in(archive)
-    name = stated_name or archive_name
-    licence = "\n".join(decode_lines(row["licence"] or b"")).strip()
-    return Submission(
-        archive=archive,
-        user_name=None if is_anonymous(name) else name,
-        user_name_fits=not stated_name or not archive_name or _same_name(stated_name, archive_name),
-        fields=fields,
-        has_readme=readme is not None,
-        gender=read_gender(fields.get("gender", "")),
-        age=read_age(fields.get("age", ""), youth_below_years=youth_below_years, senior_from_years=senior_from_years),
-        native_speaker=read_yes_or_no(fields.get("native_speaker", "")),
-        language=_language(fields.get("language", "")),
-        licence=licence or clean(fields.get("licence", "")) or None,
-        transcripts=read_transcripts(row["prompts"], row["prompts_original"]),
-        audio=frozenset(row["audio_members"] or ()),
+    submission = Submission()
+    decoded_bytes = 0
+    for member in read_members(path, params.limits):
+        utterance = utterance_name(member.name)
+        try:
+            if utterance is None:
+                _add_text(submission, member)
+                continue
+            submission.audio_members.add(printable(utterance))
+            clip = _decode(submission, utterance, member, params)
+        except SetAside as problem:
+            submission.set_aside.append(MemberSetAside(printable(member.name), problem, utterance is not None))
+            continue
+        submission.clips[utterance] = clip
+        decoded_bytes += clip.samples.nbytes
+        if decoded_bytes > params.limits.archive_bytes:
+            raise SetAside(Reason.ARCHIVE_TOO_LARGE, f"decodes to more than {params.max_archive_megabytes:g} MB")
+    if "gpl" in submission.texts:
+        submission.texts.setdefault("licence", submission.texts.pop("gpl"))
+    return submission
+
+
+def utterance_name(member_name: str) -> str | None:
+    """The name of an audio file without folder and suffix; None for any other file."""
+    *folders, base = member_name.split("/")
+    stem, dot, suffix = base.rpartition(".")
+    is_macos_junk = base.startswith("._") or "__MACOSX" in folders
+    return stem if dot and suffix.lower() in AUDIO_SUFFIXES and not is_macos_junk else None
+
+
+def _content(member: Member) -> bytes:
+    if isinstance(member.content, SetAside):
+        raise member.content
+    return member.content
+
+
+def _add_text(submission: Submission, member: Member) -> None:
+    content = _content(member)
+    kind = _TEXT_FIELDS.get(member.name.rpartition("/")[2].lower())
+    if kind is None:
+        return
+    if kind in submission.texts:
+        raise SetAside(Reason.DUPLICATE, "the archive has another text of this kind before it")
+    if len(content) > _MAX_TEXT_BYTES:
+        raise SetAside(Reason.MEMBER_TOO_LARGE, f"a text of {len(content)} bytes, over {_MAX_TEXT_BYTES / 1e6:g} MB")
+    submission.texts[kind] = content
+
+
+def _decode(submission: Submission, utterance: str, member: Member, params: ExtractParams) -> Clip:
+    content = _content(member)
+    if not utterance:
+        raise SetAside(Reason.BAD_NAME, "nothing before the suffix")
+    if utterance in submission.clips:
+        raise SetAside(Reason.DUPLICATE, "the archive has this utterance before it")
+    return decode(
+        content,
+        min_duration_seconds=params.min_duration_seconds,
+        max_duration_seconds=params.max_duration_seconds,
+        silence_dbfs=params.silence_dbfs,
     )
-
-
-def _plain_name(raw: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", clean(raw)).split())
-
-
-def _name_in(archive: str) -> str:
-    """The user name in an archive's name (`<user>-<yyyymmdd>-<suffix>`); empty where it has another form."""
-    match = _USER_AND_DATE.match(archive)
-    return match["user"] if match else ""
-
-
-def _same_name(one: str, other: str) -> bool:
-    return comparable(one) == comparable(other) or (is_anonymous(one) and is_anonymous(other))
-
-
-def _language(raw: str) -> str | None:
-    value = clean(raw)
-    if is_unstated(value):
-        return None
-    return value.upper() if _LANGUAGE_CODE.fullmatch(value) else value
