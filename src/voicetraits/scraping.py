@@ -140,9 +140,9 @@ def _too_many(failed: Sequence[Fetched], selected: int, max_failed_share: float,
     reason, count = Counter(one.failure for one in failed).most_common(1)[0]
     example = next(one.archive.source for one in failed if one.failure == reason)
     return (
-        f"{len(failed)} of {selected} archives cannot be had, more than a share of {max_failed_share:g} ({key}."
-        f"max_failed_share in params.yaml) allows; most often ({count}, such as {example}): {reason}; run the same command again to try once more (what is "
-        f"finished is kept), or raise that share"
+        f"{len(failed)} of {selected} archives cannot be had, more than {key}.max_failed_share in params.yaml allows "
+        f"({max_failed_share:g}); most often ({count}, such as {example}): {reason}; run the same command again to try "
+        f"once more, what is finished is kept, or raise that share"
     )
 
 
