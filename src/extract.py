@@ -7,7 +7,7 @@ from voicetraits import params, stage
 from voicetraits.extraction import extract
 from voicetraits.files import folder_anew, write_json
 from voicetraits.store import ComputeParams, Store
-from voicetraits.submission import ExtractParams
+from voicetraits.unpacking import ExtractParams
 
 
 def main() -> None:

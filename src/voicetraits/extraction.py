@@ -24,7 +24,7 @@ from voicetraits.files import link_or_copy, sha256_of, write_csv, write_parquet
 from voicetraits.parallel import map_in_workers
 from voicetraits.quarantine import Reason, SetAside
 from voicetraits.store import Store, make_key
-from voicetraits.submission import ExtractParams, Submission, read_submission
+from voicetraits.unpacking import ExtractParams, Unpacked, unpack
 
 _VERSIONS = ("numpy", "pyarrow", "soundfile", "soxr")
 _SUFFIXES = (".tgz", ".tar.gz")
@@ -172,30 +172,30 @@ def _write_shard(sources: Sequence[Source], params: ExtractParams, folder: Path)
     with pq.ParquetWriter(folder / _PART, _PART_SCHEMA, **_PART_FORMAT) as part:
         for source in sources:
             try:
-                submission = read_submission(source.path, params)
+                unpacked = unpack(source.path, params)
             except SetAside as problem:
                 set_aside.append(_quarantine_row(source.archive, "", problem, is_clip=False))
                 continue
-            if submission.clips:
-                part.write_table(_samples_table(source.archive, submission))
-            clips += _clip_rows(source.archive, submission)
-            submissions.append(_submission_row(source.archive, submission))
-            set_aside += _quarantine_rows(source.archive, submission)
+            if unpacked.clips:
+                part.write_table(_samples_table(source.archive, unpacked))
+            clips += _clip_rows(source.archive, unpacked)
+            submissions.append(_submission_row(source.archive, unpacked))
+            set_aside += _quarantine_rows(source.archive, unpacked)
     write_parquet(pa.Table.from_pylist(clips, _CLIPS_SCHEMA), folder / _CLIPS)
     write_parquet(pa.Table.from_pylist(submissions, _SUBMISSIONS_SCHEMA), folder / _SUBMISSIONS)
     write_parquet(pa.Table.from_pylist(set_aside, _QUARANTINE_SCHEMA), folder / _QUARANTINE)
 
 
-def _samples_table(archive: str, submission: Submission) -> pa.Table:
+def _samples_table(archive: str, unpacked: Unpacked) -> pa.Table:
     """A row group: the clips of one archive, by name."""
-    names = sorted(submission.clips)
-    samples = [submission.clips[name].samples for name in names]
+    names = sorted(unpacked.clips)
+    samples = [unpacked.clips[name].samples for name in names]
     offsets = np.cumsum([0, *map(len, samples)])
     lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(np.concatenate(samples)))
     return pa.Table.from_arrays([pa.array([f"{archive}/{name}" for name in names]), lists], schema=_PART_SCHEMA)
 
 
-def _clip_rows(archive: str, submission: Submission) -> list[dict]:
+def _clip_rows(archive: str, unpacked: Unpacked) -> list[dict]:
     return [
         {
             "utterance_id": f"{archive}/{name}",
@@ -204,25 +204,25 @@ def _clip_rows(archive: str, submission: Submission) -> list[dict]:
             "duration_seconds": len(clip.samples) / SAMPLE_RATE_HZ,
             "original_sample_rate_hz": clip.original_sample_rate_hz,
         }
-        for name, clip in submission.clips.items()
+        for name, clip in unpacked.clips.items()
     ]
 
 
-def _submission_row(archive: str, submission: Submission) -> dict:
+def _submission_row(archive: str, unpacked: Unpacked) -> dict:
     return {
         "archive": archive,
-        **{name: submission.texts.get(name) for name in _TEXTS},
-        "clips": len(submission.clips),
-        "audio_members": sorted(submission.audio_members),
+        **{name: unpacked.texts.get(name) for name in _TEXTS},
+        "clips": len(unpacked.clips),
+        "audio_members": sorted(unpacked.audio_members),
     }
 
 
-def _quarantine_rows(archive: str, submission: Submission) -> list[dict]:
-    rows = [_quarantine_row(archive, item.member, item.problem, item.is_clip) for item in submission.set_aside]
-    if not submission.audio_members:
+def _quarantine_rows(archive: str, unpacked: Unpacked) -> list[dict]:
+    rows = [_quarantine_row(archive, item.member, item.problem, item.is_clip) for item in unpacked.set_aside]
+    if not unpacked.audio_members:
         rows.append(_quarantine_row(archive, "", SetAside(Reason.NO_AUDIO, "no file with audio"), is_clip=False))
-    elif not submission.clips:
-        problem = SetAside(Reason.NO_CLIP_LEFT, f"each of {sum(item.is_clip for item in submission.set_aside)} clips")
+    elif not unpacked.clips:
+        problem = SetAside(Reason.NO_CLIP_LEFT, f"each of {sum(item.is_clip for item in unpacked.set_aside)} clips")
         rows.append(_quarantine_row(archive, "", problem, is_clip=False))
     return rows
 

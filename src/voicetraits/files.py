@@ -1,5 +1,6 @@
 """Writes files so that the same content has the same bytes, and so that a reader never sees half a file."""
 
+import glob
 import hashlib
 import json
 import os
@@ -22,7 +23,7 @@ def written_aside(path: Path) -> Iterator[Path]:
     Never write through an existing file: a file that DVC has linked into the workspace is DVC's cache itself.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    aside = _aside(path)
     try:
         yield aside
         os.replace(aside, path)
@@ -33,7 +34,7 @@ def written_aside(path: Path) -> Iterator[Path]:
 @contextmanager
 def folder_anew(path: Path) -> Iterator[Path]:
     """A new folder to fill; it replaces `path` when the block ends well, and is removed when it does not."""
-    aside = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    aside = _aside(path)
     aside.mkdir(parents=True)
     try:
         yield aside
@@ -42,6 +43,13 @@ def folder_anew(path: Path) -> Iterator[Path]:
         os.replace(aside, path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _aside(path: Path) -> Path:
+    """A new name beside `path`; what a killed run left under such a name is removed."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
 
 
 def write_parquet(table: pa.Table | pd.DataFrame, path: Path) -> None:

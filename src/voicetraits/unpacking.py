@@ -74,7 +74,7 @@ class MemberSetAside:
 
 
 @dataclass
-class Submission:
+class Unpacked:
     """What an archive that can be read to its end holds.
 
     Attributes:
@@ -90,7 +90,7 @@ class Submission:
     set_aside: list[MemberSetAside] = field(default_factory=list)
 
 
-def read_submission(path: Path, params: ExtractParams) -> Submission:
+def unpack(path: Path, params: ExtractParams) -> Unpacked:
     """Read an archive in one pass.
 
     Of several files for one utterance (`wav/a.wav` beside `flac/a.flac`, or a name that stands twice) the first usable
@@ -100,26 +100,26 @@ def read_submission(path: Path, params: ExtractParams) -> Submission:
     Raises:
         SetAside: the whole archive cannot be trusted; none of its clips is kept.
     """
-    submission = Submission()
+    unpacked = Unpacked()
     decoded_bytes = 0
     for member in read_members(path, params.limits):
         utterance = utterance_name(member.name)
         try:
             if utterance is None:
-                _add_text(submission, member)
+                _add_text(unpacked, member)
                 continue
-            submission.audio_members.add(printable(utterance))
-            clip = _decode(submission, utterance, member, params)
+            unpacked.audio_members.add(printable(utterance))
+            clip = _decode(unpacked, utterance, member, params)
         except SetAside as problem:
-            submission.set_aside.append(MemberSetAside(printable(member.name), problem, utterance is not None))
+            unpacked.set_aside.append(MemberSetAside(printable(member.name), problem, utterance is not None))
             continue
-        submission.clips[utterance] = clip
+        unpacked.clips[utterance] = clip
         decoded_bytes += clip.samples.nbytes
         if decoded_bytes > params.limits.archive_bytes:
             raise SetAside(Reason.ARCHIVE_TOO_LARGE, f"decodes to more than {params.max_archive_megabytes:g} MB")
-    if "gpl" in submission.texts:
-        submission.texts.setdefault("licence", submission.texts.pop("gpl"))
-    return submission
+    if "gpl" in unpacked.texts:
+        unpacked.texts.setdefault("licence", unpacked.texts.pop("gpl"))
+    return unpacked
 
 
 def utterance_name(member_name: str) -> str | None:
@@ -136,23 +136,23 @@ def _content(member: Member) -> bytes:
     return member.content
 
 
-def _add_text(submission: Submission, member: Member) -> None:
+def _add_text(unpacked: Unpacked, member: Member) -> None:
     content = _content(member)
     kind = _TEXT_FIELDS.get(member.name.rpartition("/")[2].lower())
     if kind is None:
         return
-    if kind in submission.texts:
+    if kind in unpacked.texts:
         raise SetAside(Reason.DUPLICATE, "the archive has another text of this kind before it")
     if len(content) > _MAX_TEXT_BYTES:
         raise SetAside(Reason.MEMBER_TOO_LARGE, f"a text of {len(content)} bytes, over {_MAX_TEXT_BYTES / 1e6:g} MB")
-    submission.texts[kind] = content
+    unpacked.texts[kind] = content
 
 
-def _decode(submission: Submission, utterance: str, member: Member, params: ExtractParams) -> Clip:
+def _decode(unpacked: Unpacked, utterance: str, member: Member, params: ExtractParams) -> Clip:
     content = _content(member)
     if not utterance:
         raise SetAside(Reason.BAD_NAME, "nothing before the suffix")
-    if utterance in submission.clips:
+    if utterance in unpacked.clips:
         raise SetAside(Reason.DUPLICATE, "the archive has this utterance before it")
     return decode(
         content,
