@@ -1,0 +1,70 @@
+"""Saved models and the test split -> figures with intervals over speakers, beside what is trivial, and plots."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from voicetraits import params, stage
+from voicetraits.classes import Targets
+from voicetraits.evaluation import EvaluateParams, figures, importance_table, pitch_table, plot_tables
+from voicetraits.examples import read_splits
+from voicetraits.features.table import read_features
+from voicetraits.files import folder_anew, write_csv, write_json
+from voicetraits.models import saved
+from voicetraits.predictions import predict_baselines, predict_test_clips
+
+MODELS = ("softmax", "tfdf")
+MODELS_FOLDER, CURVES_FOLDER = Path("data/models"), Path("metrics/train")
+
+
+def main() -> None:
+    all_params = params.load()
+    settings = params.get(all_params, "evaluate", EvaluateParams)
+    seed = params.get(all_params, "seed", int)
+    targets = params.get(all_params, "targets", Targets)
+    remove_stale(MODELS_FOLDER, targets)
+    remove_stale(CURVES_FOLDER, targets)
+
+    features = read_features(Path("data/features"))
+    metadata = pd.read_parquet("data/metadata.parquet")
+    data = {"features": features, "metadata": metadata, "splits": read_splits(Path("data/splits.csv"))}
+    results: dict[str, dict] = {}
+    plots: dict[str, list[pd.DataFrame]] = {}
+    for target in targets:
+        folders = {name: MODELS_FOLDER / name / target for name in MODELS}
+        if any(saved.is_skipped(folder) for folder in folders.values()):
+            results[target] = {"skipped": 1}
+            continue
+        finals = {name: saved.load(folder / "final") for name, folder in folders.items()}
+        classes = next(iter(finals.values())).config.classes
+        tables = {name: predict_test_clips(folder, target, **data) for name, folder in folders.items()}
+        tables |= predict_baselines(target, classes, **data)
+        results[target] = {name: figures(table, classes, settings, seed=seed) for name, table in tables.items()}
+        importances = {
+            name: pd.Series(model.classifier.importances(), model.config.feature_names)
+            for name, model in finals.items()
+        }
+        for name, table in plot_tables(target, tables, classes, settings).items():
+            plots.setdefault(name, []).append(table)
+        plots.setdefault("importance", []).append(importance_table(target, importances))
+
+    write_json(results, Path("metrics/evaluate.json"))
+    gender = metadata.set_index("utterance_id")["gender"]
+    with folder_anew(Path("metrics/plots")) as folder:
+        for name, parts in plots.items():
+            write_csv(pd.concat(parts), folder / f"{name}.csv")
+        write_csv(pitch_table(features.values["f0_median_hz"], gender), folder / "pitch.csv")
+
+
+def remove_stale(folder: Path, targets: tuple[str, ...]) -> None:
+    """Remove what earlier params left beside the current models: DVC does not, and a clean clone has none of it."""
+    current = {folder / model / target for model in MODELS for target in targets}
+    for path in sorted({*folder.glob("*/*"), *folder.glob("*")}):
+        if path.is_dir() and path not in current and not any(path in kept.parents for kept in current):
+            print(f"evaluate: removing {path}, which params.yaml no longer names")
+            shutil.rmtree(path)
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,38 @@
+"""Features and split -> gradient-boosted trees for one target: `python src/train_tfdf.py gender`."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from voicetraits import params, stage
+from voicetraits.curves import recorded_curves
+from voicetraits.examples import read_splits
+from voicetraits.features.table import read_features
+from voicetraits.files import folder_anew
+from voicetraits.models import tfdf
+from voicetraits.training import train
+
+
+def main() -> None:
+    target = sys.argv[1]
+    all_params = params.load()
+    with (
+        folder_anew(Path("data/models/tfdf") / target) as folder,
+        recorded_curves(Path("metrics/train/tfdf") / target, tfdf.Model.curves) as open_log,
+    ):
+        train(
+            "tfdf",
+            target,
+            params.get(all_params, "tfdf", tfdf.Params),
+            features=read_features(Path("data/features")),
+            metadata=pd.read_parquet("data/metadata.parquet"),
+            splits=read_splits(Path("data/splits.csv")),
+            seed=params.get(all_params, "seed", int),
+            out=folder,
+            open_log=open_log,
+        )
+
+
+if __name__ == "__main__":
+    stage.run(main)

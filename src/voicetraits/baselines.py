@@ -1,0 +1,64 @@
+"""What a model must beat: the majority class and, for gender, a threshold on median pitch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import expit
+
+
+def majority(train_labels: np.ndarray, classes: int, clips: int) -> np.ndarray:
+    """Always answer the commonest class of the training clips: their class shares for every clip, (clips, classes)."""
+    shares = np.bincount(train_labels, minlength=classes) / len(train_labels)
+    return np.tile(shares, (clips, 1))
+
+
+@dataclass(frozen=True)
+class PitchThreshold:
+    """Female above a median pitch, male below.
+
+    Attributes:
+        threshold_hz: the threshold with the highest UAR on training clips.
+        steepness: how fast, per octave, the probability rises; only for scores that need probabilities.
+    """
+
+    threshold_hz: float
+    steepness: float
+
+    @classmethod
+    def fit(cls, f0_median_hz: np.ndarray, female: np.ndarray) -> "PitchThreshold":
+        """Find the threshold by trying every middle between neighbouring pitches, then the likeliest steepness.
+
+        Args:
+            f0_median_hz: (n,) of training clips.
+            female: (n,) bool.
+        """
+        pitches = np.unique(f0_median_hz)
+        middles = (pitches[1:] + pitches[:-1]) / 2 if len(pitches) > 1 else pitches
+        above_female = 1 - np.searchsorted(np.sort(f0_median_hz[female]), middles) / female.sum()
+        below_male = np.searchsorted(np.sort(f0_median_hz[~female]), middles) / (~female).sum()
+        uar = (above_female + below_male) / 2
+        # Several thresholds may be as good; the middle one is the least accidental.
+        best = np.flatnonzero(uar == uar.max())
+        threshold_hz = float(middles[best[len(best) // 2]])
+        octaves = _octaves(f0_median_hz, threshold_hz)
+        sign = np.where(female, 1, -1)
+        share = np.where(female, female.mean(), 1 - female.mean())
+
+        def loss(log_steepness: float) -> float:
+            return float((np.logaddexp(0, -sign * np.exp(log_steepness) * octaves) / share).mean())
+
+        steepness = float(np.exp(minimize_scalar(loss, bounds=(-2, 5), method="bounded").x))
+        return cls(threshold_hz, steepness)
+
+    def predict_proba(self, f0_median_hz: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+        """(n,) median pitches -> (n, 2) probabilities in the order of `classes`."""
+        female = expit(self.steepness * _octaves(f0_median_hz, self.threshold_hz))
+        columns = {"female": female, "male": 1 - female}
+        return np.stack([columns[name] for name in classes], axis=1)
+
+
+def _octaves(f0_hz: np.ndarray, reference_hz: float) -> np.ndarray:
+    """Distance in octaves; a clip without voice (0 Hz) counts as 60 Hz, which is below every voice."""
+    return np.log2(np.maximum(f0_hz.astype(np.float64), 60.0) / reference_hz)

@@ -1,0 +1,173 @@
+"""The saved form of every model: a folder with config.yaml, which says what it is, and the model's own files."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+import yaml
+
+from voicetraits.errors import ModelError
+from voicetraits.files import write_json, written_aside
+from voicetraits.models.rows import Rows
+
+_CONFIG = "config.yaml"
+_SKIPPED = "skipped.json"
+
+
+class Log(Protocol):
+    """Takes the figures of one training step: `log(step, {"loss/train": 0.4})`."""
+
+    def __call__(self, step: int, figures: Mapping[str, float]) -> None: ...
+
+
+class Classifier(Protocol):
+    """What every model can do. A module `models/<name>.py` has `Params` and `Model(classes=…, feature_names=…)`.
+
+    Attributes:
+        versions: the distributions whose release may change its results.
+        curves: the figures that `fit` logs.
+    """
+
+    versions: Sequence[str]
+    curves: Sequence[str]
+
+    def fit(self, train: Rows, validation: Rows, *, params: Any, seed: int, log: Log) -> None:
+        """Learn from `train`; stop by `validation`."""
+
+    def predict_proba(self, features: np.ndarray) -> np.ndarray:
+        """(n, features) float32 -> (n, classes) float64, rows sum to 1."""
+
+    def importances(self) -> np.ndarray:
+        """(features,) how much each feature matters to the model, not negative, larger is more."""
+
+    def save(self, folder: Path) -> None:
+        """Write the model's own files, the same bytes for the same model."""
+
+    @classmethod
+    def load(cls, folder: Path, *, classes: int, feature_names: Sequence[str]) -> Self:
+        """Read what `save` wrote."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What inference must know of a saved model.
+
+    Attributes:
+        model: name of its module under models/.
+        target: gender or age.
+        classes: the order of the columns of predict_proba.
+        feature_names: the order of the columns that it wants.
+        feature_params: the extractor's setting that makes these features.
+        params: its own params section.
+        seed: of its training.
+        training_split_sha256: digest of the utterances and labels that it learnt from.
+        versions: releases of Python and of the libraries that made it.
+    """
+
+    model: str
+    target: str
+    classes: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    feature_params: Mapping[str, Any]
+    params: Mapping[str, Any]
+    seed: int
+    training_split_sha256: str
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A model with its config, ready to predict."""
+
+    config: Config
+    classifier: Classifier
+
+    def predict_proba(
+        self, features: np.ndarray, *, names: Sequence[str], params: Mapping[str, Any] | None = None
+    ) -> np.ndarray:
+        """Class probabilities, (n, classes) float64.
+
+        Args:
+            features: (n, features) float32.
+            names: names of the columns of `features`.
+            params: the extractor's setting that made `features`; None to trust the names.
+
+        Raises:
+            ModelError: these are not the features that the model learnt from.
+        """
+        check_features(self.config, names, params)
+        return self.classifier.predict_proba(features)
+
+
+def library_versions(*names: str) -> dict[str, str]:
+    """Releases of Python and of the named distributions."""
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def save(model: SavedModel, folder: Path) -> None:
+    """Write a model into an empty folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model.classifier.save(folder)
+    # By way of JSON: plain lists and dicts, so that YAML has no tags of ours.
+    content = json.loads(json.dumps(asdict(model.config)))
+    with written_aside(folder / _CONFIG) as aside:
+        aside.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def load(folder: Path) -> SavedModel:
+    """Read a saved model.
+
+    Raises:
+        ModelError: the folder is missing, incomplete or not a model.
+    """
+    try:
+        content = yaml.safe_load((folder / _CONFIG).read_text(encoding="utf-8"))
+        tuples = {key: tuple(content[key]) for key in ("classes", "feature_names")}
+        config = Config(**{**content, **tuples})
+    except FileNotFoundError:
+        raise ModelError(f"{folder} holds no {_CONFIG}, so no model; train one with `dvc repro`") from None
+    except (yaml.YAMLError, TypeError, KeyError) as error:
+        raise ModelError(f"{folder / _CONFIG} is damaged ({error}); make it again with `dvc repro`") from None
+    module = import_module(f"voicetraits.models.{config.model}")
+    try:
+        classifier = module.Model.load(folder, classes=len(config.classes), feature_names=config.feature_names)
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(f"{folder} is incomplete or damaged ({reason}); make it again with `dvc repro`") from None
+    return SavedModel(config, classifier)
+
+
+def check_features(config: Config, names: Sequence[str], params: Mapping[str, Any] | None) -> None:
+    """Raise ModelError, naming the first difference, unless features are those that a model learnt from."""
+    model = f"the {config.model} model for {config.target}"
+    if missing := [name for name in config.feature_names if name not in names]:
+        raise ModelError(
+            f"{model} wants the feature {missing[0]!r}, which is not there (nor {len(missing) - 1} others)"
+        )
+    if extra := [name for name in names if name not in config.feature_names]:
+        raise ModelError(f"{model} does not know the feature {extra[0]!r} (nor {len(extra) - 1} others)")
+    if tuple(names) != config.feature_names:
+        place = next(i for i, name in enumerate(names) if name != config.feature_names[i])
+        raise ModelError(f"{model} wants {config.feature_names[place]!r} in column {place}, where {names[place]!r} is")
+    for key, value in (params or {}).items():
+        if config.feature_params.get(key) != value:
+            raise ModelError(
+                f"{model} learnt from features made with {key}={config.feature_params.get(key)}, these were made with "
+                f"{key}={value}; train it again with `dvc repro`, or set featurize.{key} back"
+            )
+
+
+def write_skipped(folder: Path, reason: str) -> None:
+    """Leave word, in a folder that would hold models, why it holds none."""
+    write_json({"skipped": reason}, folder / _SKIPPED)
+
+
+def is_skipped(folder: Path) -> bool:
+    """Whether a target was skipped, so that the folder holds no model."""
+    return (folder / _SKIPPED).exists()

@@ -1,0 +1,152 @@
+"""Gradient-boosted decision trees, trained by TensorFlow Decision Forests.
+
+Trees on the plain features, stochastic in rows and features, early stopping on the validation speakers (the model is
+cut back to its best number of trees). What is saved is the forest itself, in Yggdrasil's format, which `ydf` reads
+without TensorFlow.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Self
+
+import numpy as np
+import pandas as pd
+import ydf
+from pydantic import Field
+
+from voicetraits.files import write_csv
+from voicetraits.models.rows import Balance, Rows, balance_train, balance_validation
+from voicetraits.models.saved import Log
+from voicetraits.native_output import held_back
+from voicetraits.params import section
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_IMPORTANCES, _FOREST = "importances.csv", "forest"
+#: Sum over the forest of the gain of each split on the feature.
+_IMPORTANCE = "SUM_SCORE"
+#: The label column's name in every model that TensorFlow Decision Forests trains.
+_LABEL = "__LABEL"
+
+
+@section
+class Params:
+    """The section `tfdf` of params.yaml."""
+
+    num_trees: Annotated[int, Field(ge=1)]
+    max_depth: Annotated[int, Field(ge=1)]
+    shrinkage: Annotated[float, Field(gt=0, le=1)]
+    subsample: Annotated[float, Field(gt=0, le=1)]
+    num_candidate_attributes_ratio: Annotated[float, Field(gt=0, le=1)]
+    min_examples: Annotated[int, Field(ge=1)]
+    patience: Annotated[int, Field(ge=1)]
+    balance: Balance
+
+
+class Model:
+    """Gradient-boosted trees: see the module."""
+
+    versions = ("numpy", "tensorflow", "tensorflow-decision-forests", "ydf")
+    curves = ("loss/val", "accuracy/val")
+
+    def __init__(self, *, classes: int, feature_names: Sequence[str]) -> None:
+        self._classes = classes
+        self._feature_names = tuple(feature_names)
+        self._files: dict[str, bytes] = {}
+        self._forest: ydf.DecisionForest | None = None
+        self._importances = np.zeros(len(feature_names))
+
+    def fit(self, train: Rows, validation: Rows, *, params: Params, seed: int, log: Log) -> None:
+        """Learn; logs loss and accuracy of the validation side after each tree."""
+        train = balance_train(train, params.balance, np.random.default_rng(seed))
+        validation = balance_validation(validation, params.balance)
+        with held_back(), tempfile.TemporaryDirectory() as folder:
+            import tensorflow_decision_forests as tfdf  # takes seconds to load, and predicting does not need it
+
+            booster = tfdf.keras.GradientBoostedTreesModel(
+                num_trees=params.num_trees,
+                max_depth=params.max_depth,
+                shrinkage=params.shrinkage,
+                subsample=params.subsample,
+                num_candidate_attributes_ratio=params.num_candidate_attributes_ratio,
+                min_examples=params.min_examples,
+                early_stopping="LOSS_INCREASE",
+                early_stopping_num_trees_look_ahead=params.patience,
+                random_seed=seed,
+                temp_directory=folder,
+                verbose=0,
+            )
+            booster.compile(weighted_metrics=[])
+            booster.fit(self._dataset(train), validation_data=self._dataset(validation), verbose=0)
+            inspector = booster.make_inspector()
+            trained = Path(booster.yggdrasil_model_path_tensor().numpy().decode())
+            self._files = _forest_files(trained, booster.yggdrasil_model_prefix())
+        gains = {feature.name: gain for feature, gain in inspector.variable_importances()[_IMPORTANCE]}
+        self._importances = np.array([gains.get(name, 0.0) for name in self._feature_names])
+        for entry in inspector.training_logs():
+            log(entry.num_trees, {"loss/val": entry.evaluation.loss, "accuracy/val": entry.evaluation.accuracy})
+        with tempfile.TemporaryDirectory() as folder:
+            self._write_forest(Path(folder))
+            self._forest = _read_forest(Path(folder))
+
+    def predict_proba(self, features: np.ndarray) -> np.ndarray:
+        """(n, features) float32 -> (n, classes) float64."""
+        columns = dict(zip(self._feature_names, np.ascontiguousarray(features.T), strict=True))
+        # ydf wants the label's column to be there, whatever it holds.
+        raw = self._forest.predict({**columns, _LABEL: np.ones(len(features), np.int64)}).astype(np.float64)
+        return np.stack([1 - raw, raw], axis=1) if raw.ndim == 1 else raw / raw.sum(axis=1, keepdims=True)
+
+    def importances(self) -> np.ndarray:
+        """Summed gain of all splits on each feature, (features,)."""
+        return self._importances
+
+    def save(self, folder: Path) -> None:
+        """Write the forest and the importances."""
+        (folder / _FOREST).mkdir()
+        self._write_forest(folder / _FOREST)
+        importances = pd.DataFrame({"feature": self._feature_names, "summed_gain": self._importances})
+        write_csv(importances, folder / _IMPORTANCES)
+
+    @classmethod
+    def load(cls, folder: Path, *, classes: int, feature_names: Sequence[str]) -> Self:
+        """Read what `save` wrote."""
+        model = cls(classes=classes, feature_names=feature_names)
+        importances = pd.read_csv(folder / _IMPORTANCES, float_precision="round_trip")
+        model._importances = importances["summed_gain"].to_numpy()
+        model._forest = _read_forest(folder / _FOREST)
+        if sorted(model._forest.input_feature_names()) != sorted(feature_names):
+            raise ValueError(f"{_FOREST} knows other features than config.yaml")
+        return model
+
+    def _dataset(self, rows: Rows) -> "tf.data.Dataset":
+        import tensorflow as tf
+
+        columns = dict(zip(self._feature_names, rows.features.T, strict=True))
+        return tf.data.Dataset.from_tensor_slices((columns, rows.labels, rows.weights)).batch(len(rows.labels))
+
+    def _write_forest(self, folder: Path) -> None:
+        for name, content in self._files.items():
+            (folder / name).write_bytes(content)
+
+
+def _read_forest(folder: Path) -> ydf.DecisionForest:
+    ydf.verbose(0)
+    with held_back():
+        return ydf.load_model(str(folder))
+
+
+def _forest_files(folder: Path, prefix: str) -> dict[str, bytes]:
+    """The files of a trained forest by name, without what differs between two trainings of the same forest.
+
+    That is the prefix of the names, and in the header a random id, the date, and importances in arbitrary order.
+    """
+    from yggdrasil_decision_forests.model import abstract_model_pb2
+
+    files = {path.name.removeprefix(prefix): path.read_bytes() for path in sorted(folder.glob(f"{prefix}*"))}
+    header = abstract_model_pb2.AbstractModel()
+    header.ParseFromString(files["header.pb"])
+    header.ClearField("metadata")
+    header.ClearField("precomputed_variable_importances")
+    return {**files, "header.pb": header.SerializeToString(deterministic=True)}

@@ -1,0 +1,87 @@
+"""Predictions of saved models on test speakers, made anew as a user would and checked against those of training."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from voicetraits.baselines import PitchThreshold, majority
+from voicetraits.errors import ModelError
+from voicetraits.examples import select_clips
+from voicetraits.features.table import FeatureTable
+from voicetraits.models import saved
+
+#: Largest difference to the predictions stored at training that still counts as the same.
+_TOLERANCE = 1e-5
+
+
+def predict_test_clips(
+    folder: Path, target: str, *, features: FeatureTable, metadata: pd.DataFrame, splits: pd.DataFrame
+) -> pd.DataFrame:
+    """Load each fold's model from `folder` and predict that fold's test clips.
+
+    Returns:
+        utterance_id, speaker_id, label, p_<class>…; a row per test clip.
+
+    Raises:
+        ModelError: a model is damaged, or does not reproduce the predictions stored at training.
+    """
+    stored = pd.read_parquet(folder / "predictions.parquet")
+    stored = stored[stored["side"] == "test"].set_index(["fold", "utterance_id"])
+    tables = []
+    for fold in _folds(splits, target):
+        model = saved.load(folder / f"fold-{fold}")
+        clips = select_clips(metadata, splits, target, fold, "test")
+        values = features.values.loc[clips["utterance_id"]].to_numpy(np.float32)
+        probabilities = model.predict_proba(values, names=features.names, params=features.params)
+        columns = [f"p_{label}" for label in model.config.classes]
+        known = stored.loc[fold].loc[clips["utterance_id"], columns].to_numpy()
+        difference = np.abs(known - probabilities).max()
+        if difference > _TOLERANCE:
+            raise ModelError(
+                f"{folder / f'fold-{fold}'} does not reproduce its stored test predictions (largest difference "
+                f"{difference:.2g}); train it again with `dvc repro --force train_{model.config.model}`"
+            )
+        tables.append(clips.assign(**dict(zip(columns, probabilities.T, strict=True))))
+    return pd.concat(tables, ignore_index=True)
+
+
+def predict_baselines(
+    target: str, classes: Sequence[str], *, features: FeatureTable, metadata: pd.DataFrame, splits: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """The baselines, fitted on the training clips of each fold, on that fold's test clips.
+
+    Returns:
+        name: a table like that of `predict_test_clips`, for `majority` and, for gender, `pitch_threshold`.
+    """
+    tables: dict[str, list[pd.DataFrame]] = {}
+    for fold in _folds(splits, target):
+        train, test = (select_clips(metadata, splits, target, fold, side) for side in ("train", "test"))
+        labels = train["label"].map(list(classes).index).to_numpy()
+        predicted = {"majority": majority(labels, len(classes), len(test))}
+        if target == "gender":
+            f0_hz = features.values["f0_median_hz"]
+            threshold = PitchThreshold.fit(
+                f0_hz.loc[train["utterance_id"]].to_numpy(), (train["label"] == "female").to_numpy()
+            )
+            predicted["pitch_threshold"] = threshold.predict_proba(f0_hz.loc[test["utterance_id"]].to_numpy(), classes)
+        for name, probabilities in predicted.items():
+            columns = {f"p_{label}": probabilities[:, k] for k, label in enumerate(classes)}
+            tables.setdefault(name, []).append(test.assign(**columns))
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+
+
+def by_speaker(clips: pd.DataFrame) -> pd.DataFrame:
+    """One row per speaker and label: probabilities from the mean log-probability of the clips.
+
+    A speaker whose age group changed over the years has a row for each.
+    """
+    columns = [column for column in clips if column.startswith("p_")]
+    logs = np.log(clips[columns].clip(lower=1e-15)).assign(speaker_id=clips["speaker_id"], label=clips["label"])
+    means = np.exp(logs.groupby(["speaker_id", "label"], sort=True)[columns].mean())
+    return means.div(means.sum(axis=1), axis=0).reset_index()
+
+
+def _folds(splits: pd.DataFrame, target: str) -> list[str]:
+    return sorted(splits.loc[splits["target"] == target, "fold"].unique())
