@@ -79,7 +79,7 @@ _OTHER_GENDER = ("Other", "Andere", "Otro", "Autre")
 _ALSO_UNSTATED = (
     "not selected", "nicht ausgewählt", "nicht ausgewaehlt", "Bitte auswählen", "Bitte auswaehlen", "Bitte waehlen",
     "no seleccionado", "Seleccione", "non sélectionné", "Veuillez sélectionner", "Veuillez Sélectionnez", "onbekend",
-    "n/a", "none", "null", "undefined", "not specified", "unspecified",
+    "n/a", "null", "undefined", "not specified", "unspecified",
 )  # fmt: skip
 _ANONYMOUS = (
     "anonymous", "анонимен", "анонимна", "анонимно", "anònim", "anònima", "anonym", "ανώνυμος", "ανώνυμη", "ανώνυμο",
@@ -130,7 +130,7 @@ _BAND = re.compile(r"(\d{1,3})\s*-+\s*(\d{1,3})")
 _OPEN_BAND = re.compile(r"([<>])\s*(\d{1,3})")
 _OLDEST_YEARS = 120
 
-_SIGNS_IN_WORDS = " -/_.:\u200c"  # the last is the zero-width non-joiner of Persian
+_SIGNS_IN_WORDS = " -/_.:"
 
 
 @dataclass(frozen=True)
@@ -216,10 +216,13 @@ def _look_up(text: str, words: dict[str, str]) -> Stated:
 def _word(text: str) -> str | None:
     """The comparable form of a value; None if it holds a sign that words have not, as where a letter was lost."""
     plain = _plain(text)
-    return comparable(plain) if all(char.isalnum() or char in _SIGNS_IN_WORDS for char in plain) else None
+    fits = all(char.isalnum() or char in _SIGNS_IN_WORDS or unicodedata.combining(char) for char in plain)
+    return comparable(plain) if fits else None
 
 
 def _plain(text: str) -> str:
-    """A clean value with plain digits, blanks and signs; every dash is a hyphen."""
+    """A clean value with plain digits, blanks and signs: every dash is a hyphen, and no sign is invisible."""
     text = unicodedata.normalize("NFKC", clean(text))
-    return "".join("-" if char in "−~˗" or unicodedata.category(char) == "Pd" else char for char in text).strip()
+    categories = {char: unicodedata.category(char) for char in text}
+    seen = (char for char in text if categories[char] != "Cf")
+    return "".join("-" if categories[char] == "Pd" or char in "−~˗" else char for char in seen).strip()

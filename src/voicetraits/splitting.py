@@ -263,22 +263,23 @@ def count_sides(splits: Splits, metadata: pd.DataFrame, clips: pd.DataFrame) -> 
         metadata: utterance_id, speaker_id, archive, gender, age_group.
         clips: utterance_id, duration_seconds.
     """
-    hours = clips.set_index("utterance_id")["duration_seconds"] / 3600
-    metadata = metadata.assign(hours=metadata["utterance_id"].map(hours))
+    hours = clips[["utterance_id"]].assign(hours=clips["duration_seconds"] / 3600)
+    metadata = metadata.merge(hours, on="utterance_id")
     counts: dict[str, Any] = {target: {"skipped": 1} for target in splits.skipped}
     for target, rows in splits.table.groupby("target"):
-        own_classes = speaker_classes(metadata, target)
-        counts[target] = {}
-        used = 0
-        for side in SIDES:
-            chosen = select_clips(metadata, splits.table, target, _FOLD, side)
-            used += len(chosen)
-            chosen["hours"] = chosen["utterance_id"].map(hours)
-            counts[target][side] = {label: _size(own) for label, own in chosen.groupby("label")}
+        chosen = {
+            side: select_clips(metadata, splits.table, target, _FOLD, side).merge(hours, on="utterance_id")
+            for side in SIDES
+        }
+        sided = {side: {name: _size(own) for name, own in clips.groupby("label")} for side, clips in chosen.items()}
         nowhere = metadata["speaker_id"].isin(rows.loc[rows["side"] == "none", "speaker_id"])
-        reason = metadata["speaker_id"].map(own_classes).fillna("unlabelled")
-        counts[target]["none"] = {name: _size(own) for name, own in metadata[nowhere].groupby(reason[nowhere])}
-        counts[target]["unused"] = {"clips": int((~nowhere).sum()) - used}
+        reasons = metadata["speaker_id"].map(speaker_classes(metadata, target)).fillna("unlabelled")
+        left_out = ["unlabelled", *(name for name in CLASSES[target] if name not in sided["train"])]
+        counts[target] = {
+            **sided,
+            "none": {reason: _size(metadata[nowhere & (reasons == reason)]) for reason in left_out},
+            "unused": {"clips": int((~nowhere).sum()) - sum(map(len, chosen.values()))},
+        }
     return counts
 
 

@@ -79,8 +79,9 @@ class Submission:
             for field, stated in (("gender", self.gender), ("age", self.age), ("native_speaker", self.native_speaker))
             if stated.problem
         ]
-        if self.has_readme and not self.fields:
-            found.append(Problem(self.archive, "readme", "", "no field of it could be read"))
+        if not self.fields:
+            problem = "no field of it could be read" if self.has_readme else "there is none"
+            found.append(Problem(self.archive, "readme", "", problem))
         if not self.user_name_fits:
             raw = self.fields["user_name"]
             found.append(Problem(self.archive, "user_name", raw, "the archive's name begins with another user name"))
