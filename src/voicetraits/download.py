@@ -191,7 +191,7 @@ class Client:
                     raise CannotFetchError(f"{error}; asks to be left alone for {error.after_seconds:.0f} s") from None
                 if failures > min(self._retries, retries_without_server if error.no_server else self._retries):
                     kind = NoServerError if error.no_server else CannotFetchError
-                    raise kind(f"{error} (tried {failures} times)") from None
+                    raise kind(f"{error} (tried {failures} times)" if failures > 1 else str(error)) from None
                 with self._lock:  # the server means all threads
                     self._not_before = max(self._not_before, monotonic() + error.after_seconds)
             # Jitter, so that clients that failed together don't come back together.

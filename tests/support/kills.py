@@ -28,7 +28,7 @@ def run_with_kills(
     startup_seconds: float = 0.0,
     after_kill: Callable[[], None] = lambda: None,
 ) -> Survival:
-    """Start `command` `kills` times and `kill -9` it, with all its children, at a random moment; then run it to its end.
+    """Start `command` `kills` times, `kill -9` it and its children at a random moment; then run it to its end.
 
     As each run goes on where the one before was killed, the moments are drawn so that the runs together do about the
     work of one: a quarter of the kills come while the command starts, the others after a share of the work.
