@@ -1,0 +1,357 @@
+"""Splits of speakers: nobody and nothing on two sides, shares, strata, order, what is left out."""
+
+from collections import Counter
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voicetraits.classes import CLASSES, LABEL_COLUMN
+from voicetraits.errors import DataError, ParameterError
+from voicetraits.examples import SIDES, read_splits, select_clips, speaker_classes
+from voicetraits.files import write_csv
+from voicetraits.params import get
+from voicetraits.splitting import SplitParams, count_sides, speaker_groups, split_speakers
+
+PARAMS = SplitParams(strategy="holdout", val_share=0.2, test_share=0.25, min_speakers_per_class=5)
+TARGETS = ("gender", "age")
+
+
+def corpus(*speakers, clips=2):
+    """Metadata and clips of (speaker, gender, age group) or (…, list of age groups, one a submission)."""
+    rows = [
+        (f"{speaker}-{number}/{clip}", speaker, f"{speaker}-{number}", gender, age, 3.6)
+        for speaker, gender, ages in speakers
+        for number, age in enumerate(ages if isinstance(ages, list) else [ages])
+        for clip in range(clips)
+    ]
+    names = ["utterance_id", "speaker_id", "archive", "gender", "age_group", "duration_seconds"]
+    table = pd.DataFrame(rows, columns=names)
+    table["audio_sha256"] = "sha256 of " + table["utterance_id"]
+    return table[names[:5]], table[["utterance_id", "audio_sha256", "duration_seconds"]]
+
+
+def people(female=10, male=10, none=0, age="adult"):
+    return [
+        (f"{gender or 'x'}{number:03}", gender, age)
+        for gender, count in (("female", female), ("male", male), (None, none))
+        for number in range(count)
+    ]
+
+
+def share_clip(clips, *utterances):
+    """The same recording under several names."""
+    clips = clips.copy()
+    clips.loc[clips["utterance_id"].isin(utterances), "audio_sha256"] = f"shared {utterances[0]}"
+    return clips
+
+
+def split(metadata, clips, targets=("gender",), seed=1, params=PARAMS):
+    return split_speakers(metadata, clips, params, targets=targets, seed=seed)
+
+
+def sides_of(splits, target="gender") -> dict[str, str]:
+    rows = splits.table[splits.table["target"] == target]
+    return dict(zip(rows["speaker_id"], rows["side"], strict=True))
+
+
+def numbers(splits, prefix, target="gender") -> dict[str, int]:
+    return Counter(side for speaker, side in sides_of(splits, target).items() if speaker.startswith(prefix))
+
+
+def test_shares_of_each_class():
+    splits = split(*corpus(*people(female=20, male=40, none=3)))
+    assert numbers(splits, "female") == {"train": 11, "val": 4, "test": 5}
+    assert numbers(splits, "male") == {"train": 22, "val": 8, "test": 10}
+    assert numbers(splits, "x") == {"none": 3}
+    assert splits.table.columns.to_list() == ["target", "fold", "speaker_id", "side"]
+    assert set(splits.table["fold"]) == {"0"}
+    assert splits.table["speaker_id"].is_unique
+
+
+@pytest.mark.parametrize("count", range(3, 12))
+def test_every_class_is_on_every_side_however_few_its_speakers(count):
+    for val_share, test_share in ((0.2, 0.25), (0.05, 0.05), (0.6, 0.35), (0.05, 0.9)):
+        params = SplitParams(strategy="holdout", val_share=val_share, test_share=test_share, min_speakers_per_class=3)
+        splits = split(*corpus(*people(count, count)), params=params)
+        for prefix in ("female", "male"):
+            assert set(numbers(splits, prefix)) == set(SIDES)
+
+
+def test_strata_of_the_other_target_are_shared_out_alike():
+    speakers = [
+        (f"{gender}-{age}-{number}", gender, age)
+        for gender in CLASSES["gender"]
+        for age, count in (("youth", 8), ("adult", 20), ("senior", 4), (None, 8))
+        for number in range(count)
+    ]
+    splits = split(*corpus(*speakers), targets=TARGETS)
+    for target in TARGETS:
+        for gender in CLASSES["gender"]:
+            for age, count in (("youth", 8), ("adult", 20), ("senior", 4)):
+                own = numbers(splits, f"{gender}-{age}-", target)
+                for side, share in (("train", 0.55), ("val", 0.2), ("test", 0.25)):
+                    assert abs(own[side] - share * count) <= 1, (target, gender, age, side)
+
+
+def test_another_seed_is_another_split_and_the_same_seed_the_same():
+    data = corpus(*people(20, 20))
+    assert sides_of(split(*data)) == sides_of(split(*data))
+    assert sides_of(split(*data, seed=1)) != sides_of(split(*data, seed=2))
+
+
+def test_more_speakers_disturb_little():
+    before = sides_of(split(*corpus(*people(50, 50))))
+    after = sides_of(split(*corpus(*people(51, 50))))
+    assert sum(before[speaker] != after[speaker] for speaker in before) <= 2
+
+
+def test_speakers_who_share_a_clip_directly_or_through_others_stay_together():
+    metadata, clips = corpus(*people(20, 20, none=1))
+    clips = share_clip(clips, "female000-0/0", "male007-0/1")
+    clips = share_clip(clips, "male007-0/0", "x000-0/0")
+    clips = share_clip(clips, "x000-0/1", "male009-0/1")
+    for seed in range(10):
+        splits = split(metadata, clips, seed=seed)
+        sides = sides_of(splits)
+        assert sides["female000"] == sides["male007"] == sides["male009"]
+        assert sides["x000"] == "none"
+        assert numbers(splits, "male") == {"train": 11, "val": 4, "test": 5}
+
+
+def test_names_that_differ_in_case_alone_stay_together():
+    speakers = [*people(), ("FEMALE000", "female", "adult"), ("Female000", "male", "adult")]
+    for seed in range(10):
+        sides = sides_of(split(*corpus(*speakers), seed=seed))
+        assert sides["female000"] == sides["FEMALE000"] == sides["Female000"]
+
+
+def test_groups():
+    metadata, clips = corpus(*people(3, 1))
+    assert speaker_groups(metadata, clips) == {
+        name: name for name in ("female000", "female001", "female002", "male000")
+    }
+    clips = share_clip(clips, "female001-0/0", "male000-0/1")
+    assert speaker_groups(metadata, clips)["male000"] == "female001"
+
+
+def test_a_class_in_as_many_groups_as_sides_has_one_on_each():
+    metadata, clips = corpus(*people(12, 6))
+    for group in range(3):  # each with two men and one woman
+        clips = share_clip(
+            clips, *(f"{name}-0/0" for name in (f"male00{2 * group}", f"male00{2 * group + 1}", f"female00{group}"))
+        )
+    for seed in range(10):
+        splits = split(metadata, clips, seed=seed)
+        assert numbers(splits, "male") == {"train": 2, "val": 2, "test": 2}
+        assert set(numbers(splits, "female")) == set(SIDES)
+
+
+def test_a_small_class_is_left_out_and_noted():
+    speakers = [*people(), ("y1", "female", "youth"), *(("s" + str(i), "male", "senior") for i in range(5))]
+    metadata, clips = corpus(*speakers)
+    splits = split(metadata, clips, targets=TARGETS)
+    assert splits.notes == ("age: class youth is left out: 1 speakers, fewer than split.min_speakers_per_class (5)",)
+    assert sides_of(splits, "age")["y1"] == "none"
+    assert sides_of(splits, "gender")["y1"] in SIDES
+    counts = count_sides(splits, metadata, clips)
+    assert counts["age"]["none"] == {
+        "unlabelled": {"speakers": 0, "clips": 0, "hours": 0},
+        "youth": {"speakers": 1, "clips": 2, "hours": pytest.approx(0.002)},
+    }
+
+
+def test_a_class_in_fewer_groups_than_sides_is_left_out_and_noted():
+    metadata, clips = corpus(*people(10, 10), *((f"s{i}", "male", "senior") for i in range(6)), ("y", "male", "youth"))
+    clips = share_clip(clips, *(f"s{i}-0/0" for i in range(5)))
+    notes = split(metadata, clips, targets=TARGETS).notes
+    assert "age: class senior is left out: 6 speakers, but only 2 groups that share no clip with another" in notes
+    assert "age: skipped, since fewer than two classes are left" in notes
+
+
+def test_a_target_with_one_class_is_skipped():
+    metadata, clips = corpus(*people(age="adult"))
+    splits = split(metadata, clips, targets=TARGETS)
+    assert splits.skipped == ("age",)
+    assert set(splits.table["target"]) == {"gender"}
+    assert count_sides(splits, metadata, clips)["age"] == {"skipped": 1}
+
+
+def test_no_target_left_is_an_error():
+    with pytest.raises(DataError, match=r"no target is left .*class female is left out: 2 speakers.* take more"):
+        split(*corpus(*people(2, 2)), targets=TARGETS)
+    with pytest.raises(DataError, match="no target is left to learn"):
+        split(*corpus(), targets=TARGETS)
+
+
+def test_a_class_that_cannot_stand_on_every_side_is_an_error():
+    """Each class is in three groups, but no assignment of four groups puts every class on three sides."""
+    speakers = [(f"{age}{number}", gender, age) for age in CLASSES["age"] for number in range(3) for gender in ["male"]]
+    metadata, clips = corpus(*speakers)
+    for group in (("youth0", "adult0", "senior0"), ("youth1", "adult1"), ("youth2", "senior1"), ("adult2", "senior2")):
+        clips = share_clip(clips, *(f"{name}-0/0" for name in group))
+    params = SplitParams(strategy="holdout", val_share=0.2, test_share=0.25, min_speakers_per_class=3)
+    with pytest.raises(DataError, match=r"age: no speaker of class \w+ is left for \w+, since .* try another `seed`"):
+        split(metadata, clips, targets=("age",), params=params)
+
+
+def test_unknown_clips_are_an_error():
+    metadata, clips = corpus(*people())
+    with pytest.raises(DataError, match=r"metadata\.parquet names female000-0/0, clips.parquet does not; run"):
+        split(metadata, clips.iloc[1:])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"val_share": 0.6, "test_share": 0.4},
+            r"`split.test_share` is 0.4; allowed: less than 1 - `.*val_share` \(0.4\)",
+        ),
+        ({"val_share": 0}, r"`split.val_share` is 0; allowed: greater than 0"),
+        ({"min_speakers_per_class": 2}, r"`split.min_speakers_per_class` is 2; allowed: greater than or equal to 3"),
+        ({"strategy": "kfold"}, r"`split.strategy` is 'kfold'; allowed: 'holdout'"),
+    ],
+)
+def test_params(values, message):
+    section = {"strategy": "holdout", "val_share": 0.2, "test_share": 0.25, "min_speakers_per_class": 5}
+    with pytest.raises(ParameterError, match=message):
+        get({"split": section | values}, "split", SplitParams)
+
+
+# --- Labels that vary within a speaker, and what is selected ------------------------------------------------------
+
+
+def test_a_speaker_of_two_ages_has_the_more_frequent_one_and_of_equals_the_younger():
+    metadata, _ = corpus(
+        ("a", "male", ["youth", "adult", "adult"]), ("b", "male", ["senior", "adult"]), ("c", "male", [None, "senior"]),
+        ("d", "male", None),
+    )  # fmt: skip
+    assert speaker_classes(metadata, "age").to_dict() == {"a": "adult", "b": "adult", "c": "senior"}
+
+
+def test_a_clip_has_the_label_of_its_submission():
+    speakers = [
+        *people(),
+        ("a", "male", ["youth", "adult", "adult", None]),
+        *((f"y{i}", "male", "youth") for i in range(5)),
+    ]
+    metadata, clips = corpus(*speakers, clips=1)
+    splits = split(metadata, clips, targets=("age",))
+    side = sides_of(splits, "age")["a"]
+    chosen = select_clips(metadata, splits.table, "age", "0", side)
+    own = chosen[chosen["speaker_id"] == "a"]
+    assert own.to_numpy().tolist() == [["a-0/0", "a", "youth"], ["a-1/0", "a", "adult"], ["a-2/0", "a", "adult"]]
+    assert count_sides(splits, metadata, clips)["age"]["unused"] == {"clips": 1}
+
+
+def test_clips_of_a_class_that_is_left_out_are_not_selected():
+    speakers = [*people(), *((f"y{i}", "male", "youth") for i in range(5)), ("a", "male", ["senior", "adult", "adult"])]
+    metadata, clips = corpus(*speakers, clips=1)
+    splits = split(metadata, clips, targets=("age",))
+    assert sides_of(splits, "age")["a"] in SIDES
+    selected = pd.concat([select_clips(metadata, splits.table, "age", "0", side) for side in SIDES])
+    assert set(selected["label"]) == {"youth", "adult"}
+    assert "a-0/0" not in set(selected["utterance_id"])
+    assert len(selected) == len(metadata) - 1
+
+
+def test_splits_are_read_as_text(tmp_path):
+    speakers = [*people(3, 5), ("007", "female", None), ("NA", "female", None), ('a,"b', "female", None)]
+    splits = split(*corpus(*speakers))
+    write_csv(splits.table, tmp_path / "splits.csv")
+    pd.testing.assert_frame_equal(read_splits(tmp_path / "splits.csv"), splits.table)
+
+
+def test_counts():
+    metadata, clips = corpus(*people(20, 40, none=3))
+    counts = count_sides(split(metadata, clips), metadata, clips)
+    assert counts == {
+        "gender": {
+            side: {
+                label: {"speakers": speakers, "clips": 2 * speakers, "hours": pytest.approx(0.002 * speakers)}
+                for label, speakers in own.items()
+            }
+            for side, own in {
+                "train": {"female": 11, "male": 22},
+                "val": {"female": 4, "male": 8},
+                "test": {"female": 5, "male": 10},
+                "none": {"unlabelled": 3},
+            }.items()
+        }
+        | {"unused": {"clips": 0}}
+    }
+
+
+# --- What holds for any corpus -----------------------------------------------------------------------------------
+
+
+@st.composite
+def corpora(draw):
+    """Speakers of all kinds, some of whom share clips."""
+    labels = st.tuples(
+        st.sampled_from(["female", "male", None]),
+        st.lists(st.sampled_from(["youth", "adult", "senior", None]), min_size=1, max_size=3),
+    )
+    speakers = [(f"s{number}", *one) for number, one in enumerate(draw(st.lists(labels, max_size=60)))]
+    metadata, clips = corpus(*speakers, clips=2)
+    names = metadata["utterance_id"].to_list()
+    if names:
+        for group in draw(st.lists(st.lists(st.sampled_from(names), min_size=2, max_size=3), max_size=4)):
+            clips = share_clip(clips, *group)
+    return metadata, clips
+
+
+@settings(max_examples=150, deadline=None)
+@given(corpora(), st.integers(0, 5), st.randoms(use_true_random=False))
+def test_invariants(data, seed, random):
+    metadata, clips = data
+    try:
+        splits = split(metadata, clips, targets=TARGETS, seed=seed)
+    except DataError as error:
+        assert "no target is left" in str(error) or "is left for" in str(error)
+        return
+    table = splits.table
+    assert table.to_numpy().tolist() == sorted(table.to_numpy().tolist())
+    assert (set(table["target"]), set(splits.skipped)) == (
+        set(TARGETS) - set(splits.skipped),
+        TARGETS and set(splits.skipped),
+    )
+    order = list(range(len(metadata)))
+    random.shuffle(order)
+    again = split(metadata.iloc[order], clips.iloc[order[::-1]], targets=TARGETS[::-1], seed=seed)
+    pd.testing.assert_frame_equal(table, again.table)
+    for target in set(table["target"]):
+        sides = sides_of(splits, target)
+        assert sides.keys() == set(metadata["speaker_id"])
+        assert len(sides) == (table["target"] == target).sum()
+        classes = speaker_classes(metadata, target)
+        kept = {name for name in CLASSES[target] if f"{target}: class {name} is left out" not in " ".join(splits.notes)}
+        for speaker, side in sides.items():
+            assert (side != "none") == (classes.get(speaker) in kept)
+        for name in kept:
+            assert {sides[speaker] for speaker in classes.index[classes == name]} == set(SIDES)
+        owned = metadata.merge(clips, on="utterance_id")
+        owned["side"] = owned["speaker_id"].map(sides)
+        taking_part = owned[owned["side"] != "none"]
+        assert (taking_part.groupby("audio_sha256")["side"].nunique() == 1).all()
+        chosen = pd.concat([select_clips(metadata, table, target, "0", side) for side in SIDES])
+        assert chosen["utterance_id"].is_unique
+        assert set(chosen["label"]) <= kept
+        labels = metadata.set_index("utterance_id")[LABEL_COLUMN[target]]
+        assert (labels[chosen["utterance_id"]].to_numpy() == chosen["label"].to_numpy()).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(5, 40), st.integers(5, 40), st.floats(0.1, 0.4), st.floats(0.1, 0.4), st.integers(0, 3))
+def test_shares_are_met_to_within_a_speaker(female, male, val_share, test_share, shared):
+    params = SplitParams(strategy="holdout", val_share=val_share, test_share=test_share, min_speakers_per_class=5)
+    metadata, clips = corpus(*people(female, male), clips=1)
+    for number in range(shared):
+        clips = share_clip(clips, f"female{number:03}-0/0", f"male{number:03}-0/0")
+    splits = split(metadata, clips, params=params)
+    for prefix, count in (("female", female), ("male", male)):
+        own = numbers(splits, prefix)
+        for side, share in params.shares.items():
+            assert abs(own[side] - share * count) <= 1
