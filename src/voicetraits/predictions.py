@@ -80,7 +80,8 @@ def by_speaker(clips: pd.DataFrame) -> pd.DataFrame:
     columns = [column for column in clips if column.startswith("p_")]
     logs = np.log(clips[columns].clip(lower=1e-15)).assign(speaker_id=clips["speaker_id"], label=clips["label"])
     means = np.exp(logs.groupby(["speaker_id", "label"], sort=True)[columns].mean())
-    return means.div(means.sum(axis=1), axis=0).reset_index()
+    # Rounded, so that equal clips give equal speakers whatever their number.
+    return means.div(means.sum(axis=1), axis=0).round(12).reset_index()
 
 
 def _folds(splits: pd.DataFrame, target: str) -> list[str]:

@@ -22,6 +22,7 @@ from voicetraits.native_output import held_back
 from voicetraits.params import section
 
 os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's own keras.json says
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # notes on CUDA that nobody need act on
 with held_back():
     import keras
     import tensorflow as tf

@@ -55,7 +55,7 @@ class Model:
         self._classes = classes
         self._feature_names = tuple(feature_names)
         self._files: dict[str, bytes] = {}
-        self._forest: ydf.DecisionForest | None = None
+        self._forest: ydf.DecisionForestModel | None = None
         self._importances = np.zeros(len(feature_names))
 
     def fit(self, train: Rows, validation: Rows, *, params: Params, seed: int, log: Log) -> None:
@@ -131,7 +131,7 @@ class Model:
             (folder / name).write_bytes(content)
 
 
-def _read_forest(folder: Path) -> ydf.DecisionForest:
+def _read_forest(folder: Path) -> ydf.DecisionForestModel:
     ydf.verbose(0)
     with held_back():
         return ydf.load_model(str(folder))

@@ -1,0 +1,46 @@
+# Each target sets up .venv by itself. `make` alone says what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+# Says when .venv was last made to match requirements.txt.
+READY := .venv/.ready
+
+.PHONY: help install check repro results test test-slow lint clean
+
+help:
+	@echo "make repro      run the whole graph on the demo corpus and show the figures"
+	@echo "make test       run the tests (make test-slow: web servers, kills, real speech)"
+	@echo "make install    set up .venv only; after it, repro and test need no network"
+	@echo "make results    run the graph on real archives: make results MIRROR=<folder or URL> NAME=<name>"
+	@echo "make lint       check style"
+	@echo "make clean      free the space: the stages' outputs, DVC's cache and the work store"
+
+install: $(READY)
+
+$(READY): requirements.txt
+	@sh tools/setup.sh
+	@touch $@
+
+check: $(READY)
+	@sh tools/check.sh
+
+repro: check
+	@dvc repro
+	@python src/summary.py
+
+results: check
+	@sh tools/results.sh "$(MIRROR)" "$(NAME)"
+
+test: check
+	@python -m pytest -m "not slow"
+
+test-slow: check
+	@python -m pytest -m slow
+
+lint: $(READY)
+	@ruff check .
+	@ruff format --check .
+
+clean:
+	@sh tools/clean.sh
