@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 #: Target: its classes.
 CLASSES = {"gender": ("female", "male"), "age": ("youth", "adult", "senior")}
@@ -15,7 +16,7 @@ Target = Literal["gender", "age"]
 
 def _each_once(targets: tuple[Target, ...]) -> tuple[Target, ...]:
     if len(set(targets)) < len(targets):
-        raise ValueError("each target once")
+        raise PydanticCustomError("each_once", "each target once")
     return targets
 
 

@@ -22,6 +22,9 @@ def run(main: Callable[[], None]) -> None:
         print(f"{name}: interrupted; run the same command again, it goes on where it stopped", file=sys.stderr)
         # Worker processes and threads may still hold the interpreter; what is finished is already in the store.
         os._exit(130)
+    except FileNotFoundError as error:
+        # pyarrow gives the path as the message.
+        sys.exit(f"{name}: {error.filename or error} is missing; `dvc repro {name}` makes first what {name} needs")
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

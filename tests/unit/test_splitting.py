@@ -1,5 +1,6 @@
 """Splits of speakers: nobody and nothing on two sides, shares, strata, order, what is left out."""
 
+import re
 from collections import Counter
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicetraits.classes import CLASSES, LABEL_COLUMN
+from voicetraits.classes import CLASSES, LABEL_COLUMN, Targets
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.examples import SIDES, read_splits, select_clips, speaker_classes
 from voicetraits.files import write_csv
@@ -218,6 +219,20 @@ def test_params(values, message):
     section = {"strategy": "holdout", "val_share": 0.2, "test_share": 0.25, "min_speakers_per_class": 5}
     with pytest.raises(ParameterError, match=message):
         get({"split": section | values}, "split", SplitParams)
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        ([], "`targets` is []; allowed: "),
+        (["age", "age"], "`targets` is ['age', 'age']; allowed: each target once"),
+        (["sex"], "`targets.0` is 'sex'; allowed: 'gender' or 'age'"),
+    ],
+)
+def test_targets(targets, message):
+    with pytest.raises(ParameterError, match=re.escape(message)):
+        get({"targets": targets}, "targets", Targets)
+    assert get({"targets": ["age", "gender"]}, "targets", Targets) == ("age", "gender")
 
 
 # --- Labels that vary within a speaker, and what is selected ------------------------------------------------------
