@@ -1,10 +1,8 @@
 """Splits speakers into training, validation and test, so that no voice and no recording stands on two sides."""
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +10,7 @@ from pydantic import Field
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from voicetraits.allotment import Stratum, assign_sides
 from voicetraits.classes import CLASSES
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.examples import SIDES, select_clips, speaker_classes
@@ -90,7 +89,7 @@ def split_speakers(
         strata = {
             speaker: Stratum(name, other.get(speaker, "")) for speaker, name in classes[target].items() if name in kept
         }
-        sides = _assign(strata, groups, params.shares, seed)
+        sides = assign_sides(strata, groups, params.shares, seed)
         _check_every_side(sides, strata, target)
         rows += [(target, _FOLD, speaker, sides.get(speaker, "none")) for speaker in groups]
     if not rows:
@@ -125,13 +124,6 @@ def speaker_groups(metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, str
     return {name: first_name.setdefault(component[index], name) for index, name in enumerate(names)}
 
 
-class Stratum(NamedTuple):
-    """Within what speakers are shared out: a class of the target, and one of the other target or an empty text."""
-
-    name: str
-    other: str
-
-
 def _choose_classes(
     classes: Mapping[str, str], groups: Mapping[str, str], target: str, min_speakers: int
 ) -> tuple[list[str], list[str]]:
@@ -140,106 +132,14 @@ def _choose_classes(
     for name in CLASSES[target]:
         speakers = [speaker for speaker, own in classes.items() if own == name]
         if len(speakers) < min_speakers:
-            reason = f"{len(speakers)} speakers, fewer than split.min_speakers_per_class ({min_speakers})"
+            reason = f"it has {len(speakers)} of the {min_speakers} speakers that split.min_speakers_per_class asks for"
         elif (independent := len({groups[speaker] for speaker in speakers})) < len(SIDES):
-            reason = f"{len(speakers)} speakers, but only {independent} groups that share no clip with another"
+            reason = f"its {len(speakers)} speakers are only {independent} groups that share no clip with each other"
         else:
             kept.append(name)
             continue
         notes.append(f"{target}: class {name} is left out: {reason}")
     return kept, notes
-
-
-def _assign(
-    strata: Mapping[str, Stratum], groups: Mapping[str, str], shares: Mapping[str, float], seed: int
-) -> dict[str, str]:
-    """Speaker: side. First groups of several speakers, where most speakers of their classes are wanted; then others."""
-    members = defaultdict(list)
-    for speaker in sorted(strata, key=lambda speaker: sha256(f"{seed}\0{speaker}".encode()).digest()):
-        members[groups[speaker]].append(speaker)
-    several = sorted((own for own in members.values() if len(own) > 1), key=len, reverse=True)
-    singles = defaultdict(list)  # stratum: speakers in the order of their hashes
-    for own in members.values():
-        if len(own) == 1:
-            singles[strata[own[0]]].append(own[0])
-
-    sides: dict[str, str] = {}
-    wanted = {
-        name: _allot(count, shares, at_least_one=SIDES)
-        for name, count in Counter(stratum.name for stratum in strata.values()).items()
-    }
-    lacking = {name: set(SIDES) for name in wanted}
-    units_left = Counter(strata[own[0]].name for own in members.values() if len(own) == 1)
-    units_left.update(name for own in several for name in {strata[speaker].name for speaker in own})
-    for own in several:
-        names = Counter(strata[speaker].name for speaker in own)
-        # A class with no more units left than sides to fill must use each of them for a side of its own.
-        pressed = [name for name in names if units_left[name] <= len(lacking[name])]
-        side = max(
-            SIDES,
-            key=lambda side: (
-                sum(side in lacking[name] for name in pressed),
-                sum(count * wanted[name][side] for name, count in names.items()),
-            ),
-        )
-        sides |= dict.fromkeys(own, side)
-        for name, count in names.items():
-            wanted[name][side] -= count
-            lacking[name].discard(side)
-            units_left[name] -= 1
-    for name in wanted:
-        own_strata = {stratum: own for stratum, own in sorted(singles.items()) if stratum.name == name}
-        room = {side: max(0, count) for side, count in wanted[name].items()}
-        sides |= _share_out(own_strata, room, at_least_one=lacking[name])
-    return sides
-
-
-def _share_out(
-    strata: Mapping[Stratum, Sequence[str]], room: Mapping[str, int], *, at_least_one: Collection[str]
-) -> dict[str, str]:
-    """Speaker: side, for one class; each stratum in the same shares, as nearly as whole speakers allow.
-
-    In each stratum the first of the order are tested, the last validated: a change of one number moves one speaker.
-    """
-    total = sum(map(len, strata.values()))
-    numbers = _allot(total, room, at_least_one=at_least_one)
-    left = {stratum: len(own) for stratum, own in strata.items()}
-    number_of: dict[str, dict[Stratum, int]] = {}
-    for side in ("test", "val"):
-        shares = {stratum: numbers[side] * len(own) / total for stratum, own in strata.items()}
-        number_of[side] = _round(shares, numbers[side], at_most=left)
-        left = {stratum: left[stratum] - number for stratum, number in number_of[side].items()}
-    sides = {}
-    for stratum, own in strata.items():
-        tested, trained = number_of["test"][stratum], left[stratum]
-        sides |= dict.fromkeys(own[:tested], "test")
-        sides |= dict.fromkeys(own[tested : tested + trained], "train")
-        sides |= dict.fromkeys(own[tested + trained :], "val")
-    return sides
-
-
-def _allot(total: int, weights: Mapping[str, float], *, at_least_one: Collection[str]) -> dict[str, int]:
-    """Whole numbers near to the weights, `total` in sum; where there are enough, one at least where asked for."""
-    whole = sum(weights.values())
-    shares = {side: total * weight / whole if whole else total / len(weights) for side, weight in weights.items()}
-    numbers = _round(shares, total, at_most=dict.fromkeys(weights, total))
-    for side in SIDES:
-        if side in at_least_one and not numbers[side]:
-            giver = max(SIDES, key=numbers.__getitem__)
-            if numbers[giver] > (giver in at_least_one):
-                numbers[giver] -= 1
-                numbers[side] = 1
-    return numbers
-
-
-def _round(shares: Mapping[Any, float], total: int, *, at_most: Mapping[Any, int]) -> dict[Any, int]:
-    """Whole numbers near to the shares, `total` in sum: rounded down, then one more where most was cut off."""
-    numbers = {key: min(int(share), at_most[key]) for key, share in shares.items()}
-    while (missing := total - sum(numbers.values())) > 0:
-        open_keys = [key for key in numbers if numbers[key] < at_most[key]]
-        for key in sorted(open_keys, key=lambda key: numbers[key] - shares[key])[:missing]:
-            numbers[key] += 1
-    return numbers
 
 
 def _check_every_side(sides: Mapping[str, str], strata: Mapping[str, Stratum], target: str) -> None:

@@ -59,7 +59,7 @@ def test_both_stages(extracted):
     split = extracted.run("split")
     assert (parsed.stdout, parsed.stderr, split.stderr) == ("", "", "")
     assert split.stdout == (
-        "split: age: class senior is left out: 1 speakers, fewer than split.min_speakers_per_class (5)\n"
+        "split: age: class senior is left out: it has 1 of the 5 speakers that split.min_speakers_per_class asks for\n"
     )
     metadata = pd.read_parquet(extracted.folder / "data/metadata.parquet")
     assert metadata.columns.to_list() == SCHEMA.names

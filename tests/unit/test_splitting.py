@@ -153,7 +153,9 @@ def test_a_small_class_is_left_out_and_noted():
     speakers = [*people(), ("y1", "female", "youth"), *(("s" + str(i), "male", "senior") for i in range(5))]
     metadata, clips = corpus(*speakers)
     splits = split(metadata, clips, targets=TARGETS)
-    assert splits.notes == ("age: class youth is left out: 1 speakers, fewer than split.min_speakers_per_class (5)",)
+    assert splits.notes == (
+        "age: class youth is left out: it has 1 of the 5 speakers that split.min_speakers_per_class asks for",
+    )
     assert sides_of(splits, "age")["y1"] == "none"
     assert sides_of(splits, "gender")["y1"] in SIDES
     counts = count_sides(splits, metadata, clips)
@@ -167,7 +169,7 @@ def test_a_class_in_fewer_groups_than_sides_is_left_out_and_noted():
     metadata, clips = corpus(*people(10, 10), *((f"s{i}", "male", "senior") for i in range(6)), ("y", "male", "youth"))
     clips = share_clip(clips, *(f"s{i}-0/0" for i in range(5)))
     notes = split(metadata, clips, targets=TARGETS).notes
-    assert "age: class senior is left out: 6 speakers, but only 2 groups that share no clip with another" in notes
+    assert "age: class senior is left out: its 6 speakers are only 2 groups that share no clip with each other" in notes
     assert "age: skipped, since fewer than two classes are left" in notes
 
 
@@ -180,7 +182,9 @@ def test_a_target_with_one_class_is_skipped():
 
 
 def test_no_target_left_is_an_error():
-    with pytest.raises(DataError, match=r"no target is left .*class female is left out: 2 speakers.* take more"):
+    with pytest.raises(
+        DataError, match=r"no target is left .*class female is left out: it has 2 of the 5 speakers.* take more"
+    ):
         split(*corpus(*people(2, 2)), targets=TARGETS)
     with pytest.raises(DataError, match="no target is left to learn"):
         split(*corpus(), targets=TARGETS)
