@@ -42,7 +42,7 @@ def archive_links(page: bytes, address: str, *, suffixes: tuple[str, ...], chars
         except ValueError:
             continue
         name = _file_name(parts.path)
-        is_archive = name.lower().endswith(suffixes) and _is_plain(name)
+        is_archive = name.lower().endswith(suffixes) and is_plain_name(name)
         if not is_archive or parts.query or parts.fragment or not is_below(url, address):
             continue
         # An icon beside the name is often a link of its own, to the same file.
@@ -62,7 +62,7 @@ def is_below(url: str, address: str) -> bool:
     upgraded = (inner.scheme, outer.scheme, *ports) == ("https", "http", 443, 80)
     if inner.scheme not in _DEFAULT_PORTS or inner.hostname != outer.hostname or not (same_server or upgraded):
         return False
-    path, folder = _decoded(inner.path), _decoded(outer.path.rpartition("/")[0] + "/")
+    path, folder = _decoded(inner.path or "/"), _decoded(outer.path.rpartition("/")[0] + "/")
     return path.startswith(folder) and ".." not in re.split(r"[/\\]", path)
 
 
@@ -78,7 +78,7 @@ def _decoded(path: str) -> str:
         return raw.decode("latin-1")
 
 
-def _is_plain(name: str) -> bool:
+def is_plain_name(name: str) -> bool:
     """Whether a name can be a file of ours: no folder, no control character, not hidden, not too long."""
     return (
         name.isprintable()

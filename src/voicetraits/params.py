@@ -74,7 +74,8 @@ def _explain(key: str, kind: type, error: pydantic.ValidationError) -> str:
     problem = min(error.errors(), key=lambda problem: problem["type"] == "missing")
     place = ".".join([key, *(str(part) for part in problem["loc"])])
     if problem["type"] == "unexpected_keyword_argument":
-        return _unknown(Path("params.yaml"), place, [f"{key}.{name}" for name in getattr(kind, "__annotations__", ())])
+        known = [f"{key}.{name}" for name in getattr(kind, "__dataclass_fields__", ())]  # inherited ones among them
+        return _unknown(Path("params.yaml"), place, known)
     if problem["type"] == "missing":
         return f"params.yaml: `{place}` is missing; git has the file with every key and its meaning"
     return f"params.yaml: `{place}` is {problem['input']!r}; allowed: {problem['msg'].removeprefix('Input should be ')}"

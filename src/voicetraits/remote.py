@@ -1,32 +1,25 @@
 """A corpus that is kept elsewhere: in a folder, behind an http(s) index page, or at any other address of fsspec."""
 
-import errno
 import queue
-import re
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
-import fsspec
 from filelock import FileLock, Timeout
 from pydantic import Field
 from tqdm import tqdm
 
-from voicetraits.corpus import Archive, Fetched, selection_order
-from voicetraits.download import CannotFetchError, Client, NoServerError, PartialFile, StoppedError, gzip_problem
+from voicetraits.corpus import Archive, Fetched
+from voicetraits.download import CannotFetchError, Client, NoServerError, PartialFile, StoppedError
 from voicetraits.errors import DataError
 from voicetraits.files import link_or_copy, sha256_of
-from voicetraits.index_page import archive_links
+from voicetraits.folders import FileSystemFolder, Folder, WebFolder, without_password
 from voicetraits.params import section
 from voicetraits.store import Store, plain_key
 
-#: Where an index page tells no sizes, the server is asked for those of so many archives.
-SIZES_ASKED_FOR = 16
 #: After so many archives in a row for which no server answered, the network is gone.
 MOST_UNANSWERED = 10
 
@@ -61,12 +54,19 @@ class Remote:
         self._jobs = params.jobs
         self._key = key
         self._suffixes = suffixes
-        self._address = _without_password(params.url)
-        is_web = params.url.lower().startswith(("http://", "https://"))
-        try:
-            self._source: _Source = (_Web if is_web else _FileSystem)(params, suffixes)
-        except (ImportError, ValueError) as error:  # fsspec: an unknown scheme, or one that needs another package
-            raise DataError(f"{key}.url: {self._address} cannot be opened: {error}") from None
+        self._address = without_password(params.url)
+        self._folder: Folder
+        if params.url.lower().startswith(("http://", "https://")):
+            client = Client(
+                params.url,
+                connect_timeout_seconds=params.connect_timeout_seconds,
+                read_timeout_seconds=params.read_timeout_seconds,
+                retries=params.retries,
+                delay_seconds=params.delay_seconds,
+            )
+            self._folder = WebFolder(client, suffixes)
+        else:
+            self._folder = FileSystemFolder(params.url, suffixes)
 
     def list_archives(self) -> list[Archive]:
         """Every archive at the address.
@@ -75,16 +75,17 @@ class Remote:
             DataError: nothing answers there, or there is no archive.
         """
         try:
-            offered = self._source.archives()
+            offered = self._folder.archives()
         except CannotFetchError as error:
+            check = "check the network and" if isinstance(error, NoServerError) else "check"
             raise DataError(
-                f"{self._address} cannot be read: {error}; check the network and {self._key}.url in params.yaml, which "
-                f"may also name a mirror or a folder"
+                f"{self._address} cannot be read: {error}; {check} {self._key}.url in params.yaml, which names a "
+                f"folder, the index page of a folder, or another address that fsspec opens"
             ) from None
         if not offered:
             raise DataError(
-                f"{self._address} holds no archives ({', '.join(self._suffixes)}); {self._key}.url in params.yaml must "
-                f"name the folder, or the index page of the folder, in which the archives lie"
+                f"{self._address} holds no archives ({', '.join(self._suffixes)}); check {self._key}.url in "
+                f"params.yaml, which names the folder, or the index page of the folder, in which they lie"
             )
         archives: dict[str, Archive] = {}
         for archive in sorted(offered, key=lambda archive: (archive.name, archive.source)):
@@ -98,7 +99,7 @@ class Remote:
         return self._stored(archive, store) is not None
 
     def fetch(self, archives: Sequence[Archive], *, store: Store, workers: int | None) -> Iterator[Fetched]:
-        """Fetch the archives into the store, `jobs` at a time; first come those that are there.
+        """Fetch archives of the list into the store, `jobs` at a time; first come those that are there.
 
         Args:
             workers: not used: `jobs` is what the server has to bear.
@@ -115,7 +116,10 @@ class Remote:
                 missing.append(archive)
         if not missing:
             return
-        with _alone(store, self._address), tqdm(total=len(missing), desc="scrape", unit="archive", disable=None) as bar:
+        with (
+            _alone(store, self._folder.server),
+            tqdm(total=len(missing), desc="scrape", unit="archive", disable=None) as bar,
+        ):
             unanswered = 0
             for archive, result in self._in_threads(lambda archive: self._fetch(archive, store), missing):
                 bar.update()
@@ -133,27 +137,28 @@ class Remote:
                     yield result
 
     def _stored(self, archive: Archive, store: Store) -> Fetched | None:
-        try:
-            entry = store.get("archive", self._source.identity(archive))
-        except CannotFetchError:  # it went since it was listed: a fetch will say so
-            return None
+        entry = store.get("archive", self._folder.identity(archive))
         return _fetched(archive, entry) if entry else None
 
     def _fetch(self, archive: Archive, store: Store) -> Fetched:
-        identity = self._source.identity(archive)
+        identity = self._folder.identity(archive)
         entry = store.get("archive", identity)  # another process may have been faster
         if entry is None:
             part = PartialFile(store.partial / f"{identity}.part")
-            self._source.bring(archive, part)
-            # Linked, not moved: killed before the entry is complete, the partial file is still there.
-            entry = store.put("archive", identity, lambda folder: link_or_copy(part.path, folder / archive.name))
+            try:
+                self._folder.bring(archive, part)
+                # Linked, not moved: killed before the entry is complete, the partial file is still there.
+                entry = store.put("archive", identity, lambda folder: link_or_copy(part.path, folder / archive.name))
+            except OSError as error:
+                error.filename = error.filename or str(store.root)  # a failed write names no file
+                raise
             part.forget()
         return _fetched(archive, entry)
 
     def _in_threads(
         self, work: Callable[[Archive], Fetched], archives: Sequence[Archive]
     ) -> Iterator[tuple[Archive, Fetched | BaseException]]:
-        """Each archive with what `work` returned or raised, as they come. The threads end with the program, at once."""
+        """Each archive with what `work` returned or raised, as they come; the program never waits for the threads."""
         tasks: queue.SimpleQueue[Archive] = queue.SimpleQueue()
         results: queue.SimpleQueue[tuple[Archive, Fetched | BaseException]] = queue.SimpleQueue()
         for archive in archives:
@@ -167,139 +172,29 @@ class Remote:
                     return
                 try:
                     results.put((archive, work(archive)))
-                except StoppedError:
-                    return
                 except BaseException as error:  # handed to the thread that waits for the results
                     results.put((archive, error))
+                    if isinstance(error, StoppedError):
+                        return
 
         for _ in range(min(self._jobs, len(archives))):
             threading.Thread(target=run, daemon=True).start()
         try:
             for _ in archives:
                 yield results.get()
-        finally:
-            self._source.stop()
-
-
-class _Source(Protocol):
-    def archives(self) -> list[Archive]: ...
-
-    def identity(self, archive: Archive) -> str:
-        """The key under which the store keeps an archive."""
-
-    def bring(self, archive: Archive, part: PartialFile) -> None:
-        """Bring the archive, checked, to `part`; CannotFetchError says why not."""
-
-    def stop(self) -> None:
-        """Let the threads that work here end."""
-
-
-class _Web:
-    """An http(s) index page."""
-
-    def __init__(self, params: RemoteParams, suffixes: tuple[str, ...]) -> None:
-        self._suffixes = suffixes
-        self._client = Client(
-            params.url,
-            connect_timeout_seconds=params.connect_timeout_seconds,
-            read_timeout_seconds=params.read_timeout_seconds,
-            retries=params.retries,
-            delay_seconds=params.delay_seconds,
-        )
-
-    def archives(self) -> list[Archive]:
-        page = self._client.index_page()
-        links = archive_links(page.content, page.url, suffixes=self._suffixes, charset=page.charset)
-        archives = [Archive(name=link.name, source=link.url, bytes=link.bytes) for link in links]
-        unsized = [archive for archive in archives if archive.bytes is None]
-        sample = sorted(unsized, key=lambda archive: selection_order(archive.name))[:SIZES_ASKED_FOR]
-        return [
-            replace(archive, bytes=self._client.size(archive.source)) if archive in sample else archive
-            for archive in archives
-        ]
-
-    def identity(self, archive: Archive) -> str:
-        return plain_key(archive.source)
-
-    def bring(self, archive: Archive, part: PartialFile) -> None:
-        self._client.archive(archive.source, part)
-
-    def stop(self) -> None:
-        self._client.stop()
-
-
-class _FileSystem:
-    """A folder, or any other address that fsspec opens."""
-
-    def __init__(self, params: RemoteParams, suffixes: tuple[str, ...]) -> None:
-        self._suffixes = suffixes
-        self._address = _without_password(params.url).rstrip("/")
-        self._files, self._folder = fsspec.core.url_to_fs(params.url)
-
-    def archives(self) -> list[Archive]:
-        with _reasons():
-            if not self._files.isdir(self._folder):
-                raise CannotFetchError("there is no such folder")
-            listing = self._files.ls(self._folder, detail=True)
-        archives = []
-        for info in listing:
-            name = info["name"].rstrip("/").rpartition("/")[2]
-            if info["type"] != "directory" and name.lower().endswith(self._suffixes) and name.isprintable():
-                archives.append(Archive(name=name, source=f"{self._address}/{name}", bytes=info.get("size")))
-        return archives
-
-    def identity(self, archive: Archive) -> str:
-        path = self._path(archive)
-        with _reasons():
-            info = self._files.info(path)
-        # What the many file systems call a version, or the date of the last change.
-        marks = ("size", "mtime", "ETag", "etag", "md5Hash", "LastModified", "last_modified", "modified", "created")
-        # A local file that is linked once more counts as created anew, but not as modified.
-        version = [
-            f"{mark}={info[mark]}" for mark in marks if mark in info and not (mark == "created" and "mtime" in info)
-        ]
-        return plain_key(self._files.unstrip_protocol(path), *version)
-
-    def bring(self, archive: Archive, part: PartialFile) -> None:
-        part.forget()
-        with _reasons(), self._files.open(self._path(archive), "rb") as source, open(part.path, "wb") as target:
-            shutil.copyfileobj(source, target, 2**20)
-        problem = gzip_problem(part.path)
-        if problem:
-            part.forget()
-            raise CannotFetchError(problem)
-
-    def stop(self) -> None:
-        pass  # copies are short
-
-    def _path(self, archive: Archive) -> str:
-        return f"{self._folder.rstrip('/')}/{archive.name}"
-
-
-@contextmanager
-def _reasons() -> Iterator[None]:
-    """Turn what a file system raises, which may be anything, into CannotFetchError; a full disk here stays one."""
-    try:
-        yield
-    except CannotFetchError:
-        raise
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        except BaseException:
+            self._folder.stop()
             raise
-        text = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-        raise CannotFetchError(" ".join(str(text).split())) from error
 
 
 @contextmanager
-def _alone(store: Store, address: str) -> Iterator[None]:
-    """One process at a time downloads from an address: a partial file has one writer, and `jobs` keeps its promise."""
-    lock = FileLock(store.partial / f"{plain_key(address)}.lock")
+def _alone(store: Store, server: str) -> Iterator[None]:
+    """One process at a time downloads from a server: a partial file has one writer, and `jobs` keeps its promise."""
+    lock = FileLock(store.partial / f"{plain_key(server)}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(
-            f"scrape: another process is downloading from {address}; waiting for its end", file=sys.stderr, flush=True
-        )
+        print(f"scrape: another process is downloading from {server}; waiting for its end", file=sys.stderr, flush=True)
         lock.acquire()
     try:
         yield
@@ -310,10 +205,6 @@ def _alone(store: Store, address: str) -> Iterator[None]:
 def _fetched(archive: Archive, entry: Path) -> Fetched:
     path = entry / archive.name
     return Fetched(archive, path=path, sha256=sha256_of(path))
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"(?<=://)[^/@]*@", "", url)
 
 
 def _stem(name: str, suffixes: tuple[str, ...]) -> str:

@@ -68,6 +68,8 @@ def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int
         if len(failed) > corpus.max_failed_share * len(selected):
             raise DataError(_too_many(failed, len(selected), corpus.max_failed_share, key))
 
+    if not fetched:
+        raise DataError(_too_many(failed, len(selected), corpus.max_failed_share, key))
     with folder_anew(folder) as aside:
         for result in fetched:
             link_or_copy(result.path, aside / result.archive.name)
@@ -140,9 +142,9 @@ def _too_many(failed: Sequence[Fetched], selected: int, max_failed_share: float,
     reason, count = Counter(one.failure for one in failed).most_common(1)[0]
     example = next(one.archive.source for one in failed if one.failure == reason)
     return (
-        f"{len(failed)} of {selected} archives cannot be had, more than {key}.max_failed_share in params.yaml allows "
-        f"({max_failed_share:g}); most often ({count}, such as {example}): {reason}; run the same command again to try "
-        f"once more, what is finished is kept, or raise that share"
+        f"{len(failed)} of {selected} archives cannot be had ({key}.max_failed_share in params.yaml allows a share "
+        f"of {max_failed_share:g}); most often ({count}, such as {example}): {reason}; run the same command again to "
+        f"try once more, what is finished is kept, or raise that share"
     )
 
 

@@ -9,11 +9,13 @@ Deleting the store costs time only.
     <root>/partial/                                  partial downloads
 """
 
+import errno
 import json
 import os
 import platform
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from importlib.metadata import version
@@ -24,10 +26,12 @@ from uuid import uuid4
 import platformdirs
 from pydantic import Field
 
+from voicetraits.errors import DataError
 from voicetraits.files import sha256_of
 from voicetraits.params import section
 
 _SUMS = "SHA256SUMS.json"
+_ABANDONED_SECONDS = 30 * 24 * 3600
 
 
 @section
@@ -49,13 +53,20 @@ class Store:
     def __init__(self, root: Path | None = None, *, max_bytes: int = 40 * 10**9) -> None:
         self.root = Path(root or os.environ.get("VOICETRAITS_CACHE") or platformdirs.user_cache_path("voicetraits"))
         self.max_bytes = max_bytes
+        try:
+            self.partial.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise DataError(
+                f"the work store {self.root} cannot be made ({error.strerror}); let the environment variable "
+                f"VOICETRAITS_CACHE name a folder that you may write to"
+            ) from None
 
     @property
     def partial(self) -> Path:
         """Folder for files that are not finished, such as partial downloads; its users name them by key."""
-        folder = self.root / "partial"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return self.root / "partial"
 
     def get(self, kind: str, key: str) -> Path | None:
         """The entry's folder, or None. A damaged entry is removed, with a line on stderr, and counts as none."""
@@ -100,11 +111,15 @@ class Store:
     def trim(self) -> int:
         """Remove the entries that were not used for longest until the store fits `max_bytes`; the bytes removed.
 
-        Writings aside whose process is gone, left by a kill, are removed as well.
+        Writings aside whose process is gone, left by a kill, are removed as well, and so are files in `partial` that
+        nobody has gone on with for a month.
         """
         for aside in (self.root / "aside").glob("*-*"):
             if not _is_running(int(aside.name.split("-")[0])):
                 shutil.rmtree(aside, ignore_errors=True)
+        for file in self.partial.iterdir():
+            if time.time() - file.stat().st_mtime > _ABANDONED_SECONDS:
+                file.unlink(missing_ok=True)
         entries = [
             (entry.stat().st_mtime, sum(file.stat().st_size for file in entry.iterdir()), entry)
             for entry in self.root.glob("*/??/*")

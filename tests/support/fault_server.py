@@ -6,6 +6,7 @@ import random
 import re
 import socket
 import struct
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -71,8 +72,7 @@ def fault_server(files: dict[str, bytes] | None = None, **settings: object) -> I
     """A running FaultServer."""
     script = FaultServer(files=dict(files or {}), **settings)
     handler = type("ScriptedHandler", (Handler,), {"script": script})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), handler)
     script.port = server.server_address[1]
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
@@ -81,6 +81,14 @@ def fault_server(files: dict[str, bytes] | None = None, **settings: object) -> I
         script.stopping.set()
         server.shutdown()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # clients come and go as they like
+            super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -44,12 +44,15 @@ PidFile {state}/apache.pid
 DefaultRuntimeDir {state}
 Mutex file:{state} default
 ErrorLog {state}/error.log
+CustomLog {state}/access.log "%r %>s %b"
 LoadModule mpm_event_module {modules}/mod_mpm_event.so
 LoadModule authz_core_module {modules}/mod_authz_core.so
 LoadModule dir_module {modules}/mod_dir.so
 LoadModule alias_module {modules}/mod_alias.so
 LoadModule mime_module {modules}/mod_mime.so
 LoadModule autoindex_module {modules}/mod_autoindex.so
+LoadModule env_module {modules}/mod_env.so
+LoadModule ratelimit_module {modules}/mod_ratelimit.so
 {user}
 TypesConfig /etc/mime.types
 AddEncoding x-gzip .gz .tgz
