@@ -18,15 +18,16 @@ from pathlib import Path
 
 from voicetraits.quarantine import Reason, SetAside, printable
 
-# Headers of one member: long names and PAX records are some hundred bytes; tarfile reads them whole.
-_MAX_HEADER_BYTES = 128 * 1024
+# Headers of one member: long names and PAX records are some hundred bytes. tarfile holds them whole, and calls itself
+# for each of a chain of them.
+_MAX_HEADER_BYTES = 32 * 1024
 # Below this, a high compression ratio does no harm: silence compresses a thousandfold.
 _RATIO_FREE_BYTES = 10_000_000
 _READ_BYTES = 1 << 18
 _MAX_NAME_BYTES = 255  # as file systems have it
 
 # What tarfile raises on headers that were made to confuse it, besides its own errors.
-_HEADER_ERRORS = (tarfile.TarError, ValueError, ArithmeticError, LookupError, RecursionError)
+_HEADER_ERRORS = (tarfile.TarError, ValueError, ArithmeticError, LookupError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,16 +87,18 @@ class _Inflated:
             self._end = ratio_bytes
             self._past_end = SetAside(
                 Reason.COMPRESSION_RATIO,
-                f"unpacks to more than {limits.compression_ratio:g} times its {packed_bytes} bytes",
+                f"unpacked, more than {limits.compression_ratio:g} times its {packed_bytes} bytes",
             )
         else:
             self._end = limits.archive_bytes
             self._past_end = SetAside(
-                Reason.ARCHIVE_TOO_LARGE, f"unpacks to more than {limits.archive_bytes / 1e6:g} MB"
+                Reason.ARCHIVE_TOO_LARGE, f"unpacked, more than {limits.archive_bytes / 1e6:g} MB"
             )
 
     def expect_headers(self, start: int) -> None:
-        """From here on to the member's content, headers that begin at byte `start` are read, and they are short."""
+        """From here on to a member's content, headers that begin at byte `start` are read, and they are short."""
+        if start > self._end:  # what a header claims: tarfile would look for it beyond the end of the stream
+            raise self._past_end
         self._header_end = start + _MAX_HEADER_BYTES
 
     def expect_content(self) -> None:

@@ -220,9 +220,10 @@ def _submission_row(archive: str, unpacked: Unpacked) -> dict:
 def _quarantine_rows(archive: str, unpacked: Unpacked) -> list[dict]:
     rows = [_quarantine_row(archive, item.member, item.problem, item.is_clip) for item in unpacked.set_aside]
     if not unpacked.audio_members:
-        rows.append(_quarantine_row(archive, "", SetAside(Reason.NO_AUDIO, "no file with audio"), is_clip=False))
+        rows.append(_quarantine_row(archive, "", SetAside(Reason.NO_AUDIO, "no audio file in it"), is_clip=False))
     elif not unpacked.clips:
-        problem = SetAside(Reason.NO_CLIP_LEFT, f"each of {sum(item.is_clip for item in unpacked.set_aside)} clips")
+        clips = sum(item.is_clip for item in unpacked.set_aside)
+        problem = SetAside(Reason.NO_CLIP_LEFT, f"each of its {clips} audio files was set aside")
         rows.append(_quarantine_row(archive, "", problem, is_clip=False))
     return rows
 

@@ -39,7 +39,7 @@ class ExtractParams:
     """Section `extract` of params.yaml."""
 
     min_duration_seconds: Annotated[float, Field(ge=0.01)]
-    max_duration_seconds: Annotated[float, Field(gt=0, le=3600)]
+    max_duration_seconds: Annotated[float, Field(gt=0, le=600)]
     silence_dbfs: Annotated[float, Field(ge=-120, le=0)]
     max_archive_megabytes: Annotated[float, Field(gt=0)]
     max_member_megabytes: Annotated[float, Field(gt=0)]
@@ -116,7 +116,7 @@ def unpack(path: Path, params: ExtractParams) -> Unpacked:
         unpacked.clips[utterance] = clip
         decoded_bytes += clip.samples.nbytes
         if decoded_bytes > params.limits.archive_bytes:
-            raise SetAside(Reason.ARCHIVE_TOO_LARGE, f"decodes to more than {params.max_archive_megabytes:g} MB")
+            raise SetAside(Reason.ARCHIVE_TOO_LARGE, f"decoded, more than {params.max_archive_megabytes:g} MB")
     if "gpl" in unpacked.texts:
         unpacked.texts.setdefault("licence", unpacked.texts.pop("gpl"))
     return unpacked
