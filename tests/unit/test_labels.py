@@ -73,6 +73,11 @@ def test_more_that_states_nothing(text):
     assert read_gender(text) == read_age(text, **AGES) == Stated()
 
 
+@pytest.mark.parametrize("text", ["זָכָר", "مذكر", "MÄNNLICH", "Männlich", "maennlich", "ЧОЛОВІК", "ΑΝΔΡΑΣ"])
+def test_spellings_of_other_keyboards(text):
+    assert read_gender(text) == Stated("male")
+
+
 @pytest.mark.parametrize("text", ["Other", "Andere", "Otro", "Autre", "[other]", "OTHER;"])
 def test_other_gender_is_read_as_such(text):
     assert read_gender(text) == Stated("other")

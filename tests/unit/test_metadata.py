@@ -126,6 +126,7 @@ def test_age_in_years():
         ("Aaron-20080318-kdl-vf1", "", "Aaron"),
         ("Aaron-20080318-kdl", None, "Aaron"),
         ("Mary-Ann-20080318b-kdl", None, "Mary-Ann"),
+        ("bob-123456789-20080318-kdl", None, "bob-123456789"),
         ("anonymous-20080318-kdl", "anonymous", "anonymous-20080318-kdl"),
         ("anonyme-20080318-kdl", "Anonyme", "anonyme-20080318-kdl"),
         ("anonymous-20080318-kdl", None, "anonymous-20080318-kdl"),
@@ -208,6 +209,17 @@ def test_two_genders_leave_none_and_are_reviewed():
         ["a-20080101-b", "gender", "Male", "the speaker states female and male"],
         ["a-20080102-b", "gender", "Weiblich", "the speaker states female and male"],
     ]
+
+
+def test_two_ages_stay_with_their_submissions():
+    metadata = build(
+        submission("a-20080101-b", Readme(user_name="a", age="13 - 17")),
+        submission("a-20120101-b", Readme(user_name="a", age="18 - 29")),
+        submission("a-20130101-b", Readme(user_name="a", age="not selected")),
+    )
+    assert [row["age_group"] for row in rows(metadata).values()] == ["youth", "adult", None]
+    assert metadata.metrics["age"]["speakers_stating_several"] == 1
+    assert metadata.review.empty
 
 
 def test_anonymous_submissions_are_not_reconciled():

@@ -117,6 +117,7 @@ def test_web_app():
         ("Age Range: Please Select: now", "age", "Please Select: now"),
         ("Age: 31", "age", "31"),
         ("Tranche d’âge: Adulte", "age", "Adulte"),
+        ("جنسيت: مذکر", "gender", "مذکر"),
         ("Generic: Maschio", None, None),
         ("Gender Male", None, None),
         (": Male", None, None),

@@ -149,6 +149,21 @@ def test_a_class_in_as_many_groups_as_sides_has_one_on_each():
         assert set(numbers(splits, "female")) == set(SIDES)
 
 
+def test_large_groups_go_before_small_ones():
+    metadata, clips = corpus(*people(18, 18))
+    for first, last in ((0, 10), (10, 12), (12, 14), (14, 16), (16, 18)):
+        clips = share_clip(clips, *(f"female{number:03}-0/0" for number in range(first, last)))
+    for seed in range(10):
+        assert numbers(split(metadata, clips, seed=seed), "female") == {"train": 10, "val": 4, "test": 4}
+
+
+def test_a_group_larger_than_any_side_leaves_others_for_the_other_sides():
+    metadata, clips = corpus(*people(20, 20))
+    clips = share_clip(clips, *(f"female{number:03}-0/0" for number in range(18)))
+    params = SplitParams(strategy="holdout", val_share=0.05, test_share=0.5, min_speakers_per_class=5)
+    assert numbers(split(metadata, clips, params=params), "female") == {"train": 1, "val": 1, "test": 18}
+
+
 def test_a_small_class_is_left_out_and_noted():
     speakers = [*people(), ("y1", "female", "youth"), *(("s" + str(i), "male", "senior") for i in range(5))]
     metadata, clips = corpus(*speakers)
@@ -248,6 +263,13 @@ def test_a_speaker_of_two_ages_has_the_more_frequent_one_and_of_equals_the_young
         ("d", "male", None),
     )  # fmt: skip
     assert speaker_classes(metadata, "age").to_dict() == {"a": "adult", "b": "adult", "c": "senior"}
+
+
+def test_submissions_count_not_clips():
+    metadata, _ = corpus(("a", "male", ["youth", "adult", "adult"]), clips=3)
+    metadata = metadata[~metadata["utterance_id"].isin(["a-1/1", "a-1/2", "a-2/1", "a-2/2"])]
+    assert metadata["age_group"].value_counts().to_dict() == {"youth": 3, "adult": 2}
+    assert speaker_classes(metadata, "age").to_dict() == {"a": "adult"}
 
 
 def test_a_clip_has_the_label_of_its_submission():
