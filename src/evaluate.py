@@ -7,10 +7,10 @@ import pandas as pd
 
 from voicetraits import params, stage
 from voicetraits.classes import Targets
-from voicetraits.evaluation import EvaluateParams, figures, importance_table, pitch_table, plot_tables
+from voicetraits.evaluation import EvaluateParams, figures, importance_table, pitch_table, plot_tables, score_table
 from voicetraits.examples import read_splits
 from voicetraits.features.table import read_features
-from voicetraits.files import folder_anew, write_csv, write_json
+from voicetraits.files import write_csv, write_json
 from voicetraits.models import saved
 from voicetraits.predictions import predict_baselines, predict_test_clips
 
@@ -40,7 +40,9 @@ def main() -> None:
         classes = next(iter(finals.values())).config.classes
         tables = {name: predict_test_clips(folder, target, **data) for name, folder in folders.items()}
         tables |= predict_baselines(target, classes, **data)
-        results[target] = {name: figures(table, classes, settings, seed=seed) for name, table in tables.items()}
+        scores = score_table(target, tables, classes, settings, seed=seed)
+        results[target] = figures(scores)
+        plots.setdefault("scores", []).append(scores)
         importances = {
             name: pd.Series(model.classifier.importances(), model.config.feature_names)
             for name, model in finals.items()
@@ -51,10 +53,9 @@ def main() -> None:
 
     write_json(results, Path("metrics/evaluate.json"))
     gender = metadata.set_index("utterance_id")["gender"]
-    with folder_anew(Path("metrics/plots")) as folder:
-        for name, parts in plots.items():
-            write_csv(pd.concat(parts), folder / f"{name}.csv")
-        write_csv(pitch_table(features.values["f0_median_hz"], gender), folder / "pitch.csv")
+    plots["pitch"] = [pitch_table(features.values["f0_median_hz"], gender)]
+    for name, parts in plots.items():
+        write_csv(pd.concat(parts), Path("metrics/plots") / f"{name}.csv")
 
 
 def remove_stale(folder: Path, targets: tuple[str, ...]) -> None:

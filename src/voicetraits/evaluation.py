@@ -47,37 +47,53 @@ class Prediction:
         )
 
 
-def figures(
-    table: pd.DataFrame, classes: Sequence[str], params: EvaluateParams, *, seed: int
-) -> dict[str, dict[str, float]]:
-    """All scores of one model on clips and on speakers, each with its interval.
+def score_table(
+    target: str, tables: Mapping[str, pd.DataFrame], classes: Sequence[str], params: EvaluateParams, *, seed: int
+) -> pd.DataFrame:
+    """All scores of all models, on clips and on speakers, each with its interval.
 
     Args:
-        table: a row per test clip: speaker_id, label, p_<class>…
+        tables: model name: a row per test clip with speaker_id, label, p_<class>…
 
     Returns:
-        {"clips": {"uar": …, "uar_low": …, "uar_high": …, …}, "speakers": {…}}
+        target, model, unit (clips or speakers), score, value, low, high.
     """
-    # The same seed for every model: they are compared on the same resamples of speakers.
-    return {
-        unit: _with_intervals(Prediction.of(rows, classes), classes, params, np.random.default_rng(seed))
-        for unit, rows in (("clips", table), ("speakers", by_speaker(table)))
-    }
+    rows = []
+    for model, table in tables.items():
+        for unit, units in (("clips", table), ("speakers", by_speaker(table))):
+            # The same seed for every model: they are compared on the same resamples of speakers.
+            scored = _with_intervals(Prediction.of(units, classes), classes, params, np.random.default_rng(seed))
+            rows += [{"target": target, "model": model, "unit": unit, **row} for row in scored]
+    return pd.DataFrame(rows).round(6)
+
+
+def figures(scores: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
+    """The rows of one target's `score_table` as {model: {unit: {score: value}}}, with the interval of the lead figure.
+
+    All other intervals stay in the table: three numbers for each score would bury the ones that are read.
+    """
+    nested: dict[str, dict[str, dict[str, float]]] = {}
+    for row in scores.itertuples():
+        unit = nested.setdefault(row.model, {}).setdefault(row.unit, {})
+        unit[row.score] = row.value
+        if row.score == "uar":
+            unit |= {"uar_low": row.low, "uar_high": row.high}
+    return nested
 
 
 def _with_intervals(
     prediction: Prediction, classes: Sequence[str], params: EvaluateParams, rng: np.random.Generator
-) -> dict[str, float]:
+) -> list[dict[str, Any]]:
     settings: dict[str, Any] = {"classes": classes, "ece_bins": params.ece_bins}
     once = np.ones((1, len(prediction.labels)))
     plain = score(prediction.labels, prediction.probabilities, once, **settings)
     weights = speaker_weights(prediction.speakers, params.bootstrap_samples, rng)
     drawn = score(prediction.labels, prediction.probabilities, weights, **settings)
-    result = {}
+    rows = []
     for name, value in plain.items():
         low, high = interval(drawn[name], params.confidence)
-        result |= {name: float(value[0]), f"{name}_low": low, f"{name}_high": high}
-    return result
+        rows.append({"score": name, "value": float(value[0]), "low": low, "high": high})
+    return rows
 
 
 def plot_tables(
