@@ -149,6 +149,11 @@ class Stated:
     band: str | None = None
     years: int | None = None
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing is stated."""
+        return self.label is None and self.problem is None
+
 
 def is_unstated(text: str) -> bool:
     """Whether a value is blank, a dash, or one of the words for unknown and for an untouched selection."""

@@ -108,9 +108,14 @@ def reconcile(stated: Sequence[Stated], target: str) -> Reconciled:
     if several and target == "gender":
         return Reconciled([None] * len(stated), 0, several)
     filler = None if several else next(iter(labels & {*CLASSES[target]}), None)
-    settled = [one.label if one.label in CLASSES[target] else None if one != Stated() else filler for one in stated]
-    filled = sum(one == Stated() and label is not None for one, label in zip(stated, settled, strict=True))
-    return Reconciled(settled, filled, several)
+
+    def settle(one: Stated) -> str | None:
+        if one.is_blank:
+            return filler
+        return one.label if one.label in CLASSES[target] else None
+
+    filled = sum(one.is_blank for one in stated) if filler else 0
+    return Reconciled([settle(one) for one in stated], filled, several)
 
 
 def build_metadata(
@@ -282,7 +287,7 @@ def _count_labels(submissions: Collection[Submission], clips: pd.DataFrame, targ
     counts["none"] = _size(clips[column.isna()])
     if target == "gender":
         counts["other"] = sum(one.label == "other" for one in stated)
-    counts["unstated"] = sum(one == Stated() for one in stated)
+    counts["unstated"] = sum(one.is_blank for one in stated)
     counts["unreadable"] = sum(one.problem is not None for one in stated)
     return counts
 
