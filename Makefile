@@ -30,7 +30,7 @@ repro: check
 	@python src/summary.py
 
 results: check
-	@sh tools/results.sh "$(MIRROR)" "$(NAME)"
+	@python src/results.py "$(MIRROR)" "$(NAME)"
 
 test: check
 	@python -m pytest -m "not slow"
