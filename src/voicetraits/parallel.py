@@ -1,6 +1,8 @@
-"""Runs one function over many tasks in worker processes, in order, with a progress bar."""
+"""Runs one function over many tasks, in worker processes or, where the work is waiting, in threads."""
 
 import os
+import queue
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -38,6 +40,39 @@ def map_in_workers(
                 f"{description}: a worker process died, most often for want of memory; set compute.workers in "
                 f"params.yaml lower and run again: what is finished is kept"
             ) from None
+
+
+def in_threads(
+    function: Callable[[Task], Result], tasks: Sequence[Task], *, threads: int
+) -> Iterator[tuple[Task, Result | BaseException]]:
+    """Yield each task with what `function` returned or raised for it, as they come.
+
+    A program that ends does not wait for the threads: what they do must bear to be broken off at any point.
+    """
+    waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    results: queue.SimpleQueue[tuple[Task, Result | BaseException]] = queue.SimpleQueue()
+    ended = threading.Event()
+    for task in tasks:
+        waiting.put(task)
+
+    def work() -> None:
+        while not ended.is_set():
+            try:
+                task = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                results.put((task, function(task)))
+            except BaseException as error:  # for the caller to judge
+                results.put((task, error))
+
+    for _ in range(min(threads, len(tasks))):
+        threading.Thread(target=work, daemon=True).start()
+    try:
+        for _ in tasks:
+            yield results.get()
+    finally:
+        ended.set()
 
 
 def _with_one_thread(function: Callable[[Task], Result], task: Task) -> Any:

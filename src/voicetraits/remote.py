@@ -1,9 +1,7 @@
 """A corpus that is kept elsewhere: in a folder, behind an http(s) index page, or at any other address of fsspec."""
 
-import queue
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +11,11 @@ from pydantic import Field
 from tqdm import tqdm
 
 from voicetraits.corpus import Archive, Fetched
-from voicetraits.download import CannotFetchError, Client, NoServerError, PartialFile, StoppedError
+from voicetraits.download import CannotFetchError, Client, NoServerError, PartialFile
 from voicetraits.errors import DataError
 from voicetraits.files import link_or_copy, sha256_of
 from voicetraits.folders import FileSystemFolder, Folder, WebFolder, without_password
+from voicetraits.parallel import in_threads
 from voicetraits.params import section
 from voicetraits.store import Store, plain_key
 
@@ -120,21 +119,28 @@ class Remote:
             _alone(store, self._folder.server),
             tqdm(total=len(missing), desc="scrape", unit="archive", disable=None) as bar,
         ):
-            unanswered = 0
-            for archive, result in self._in_threads(lambda archive: self._fetch(archive, store), missing):
-                bar.update()
-                unanswered = unanswered + 1 if isinstance(result, NoServerError) else 0
-                if unanswered == MOST_UNANSWERED:
-                    raise DataError(
-                        f"{self._address} does not answer any more: {result}; check the network and run the same "
-                        f"command again, it goes on where it stopped"
-                    )
-                if isinstance(result, CannotFetchError):
-                    yield Fetched(archive, failure=str(result))
-                elif isinstance(result, BaseException):
-                    raise result
-                else:
-                    yield result
+            try:
+                yield from self._fetch_missing(missing, store, bar)
+            except BaseException:
+                self._folder.stop()
+                raise
+
+    def _fetch_missing(self, missing: Sequence[Archive], store: Store, bar: tqdm) -> Iterator[Fetched]:
+        unanswered = 0
+        for archive, result in in_threads(lambda archive: self._fetch(archive, store), missing, threads=self._jobs):
+            bar.update()
+            unanswered = unanswered + 1 if isinstance(result, NoServerError) else 0
+            if unanswered == MOST_UNANSWERED:
+                raise DataError(
+                    f"{self._address} does not answer any more: {result}; check the network and run the same command "
+                    f"again, it goes on where it stopped"
+                )
+            if isinstance(result, CannotFetchError):
+                yield Fetched(archive, failure=str(result))
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                yield result
 
     def _stored(self, archive: Archive, store: Store) -> Fetched | None:
         entry = store.get("archive", self._folder.identity(archive))
@@ -154,37 +160,6 @@ class Remote:
                 raise
             part.forget()
         return _fetched(archive, entry)
-
-    def _in_threads(
-        self, work: Callable[[Archive], Fetched], archives: Sequence[Archive]
-    ) -> Iterator[tuple[Archive, Fetched | BaseException]]:
-        """Each archive with what `work` returned or raised, as they come; the program never waits for the threads."""
-        tasks: queue.SimpleQueue[Archive] = queue.SimpleQueue()
-        results: queue.SimpleQueue[tuple[Archive, Fetched | BaseException]] = queue.SimpleQueue()
-        for archive in archives:
-            tasks.put(archive)
-
-        def run() -> None:
-            while True:
-                try:
-                    archive = tasks.get_nowait()
-                except queue.Empty:
-                    return
-                try:
-                    results.put((archive, work(archive)))
-                except BaseException as error:  # handed to the thread that waits for the results
-                    results.put((archive, error))
-                    if isinstance(error, StoppedError):
-                        return
-
-        for _ in range(min(self._jobs, len(archives))):
-            threading.Thread(target=run, daemon=True).start()
-        try:
-            for _ in archives:
-                yield results.get()
-        except BaseException:
-            self._folder.stop()
-            raise
 
 
 @contextmanager

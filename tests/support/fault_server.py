@@ -5,6 +5,7 @@ import os
 import random
 import re
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import unquote
 
 FOLDER = "/corpus/"
@@ -57,10 +59,11 @@ class FaultServer:
     requests: list[Request] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
     port: int = 0
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{FOLDER}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{FOLDER}"
 
     def gets(self, name: str) -> list[Request]:
         """The GET requests for a file so far."""
@@ -68,11 +71,16 @@ class FaultServer:
 
 
 @contextmanager
-def fault_server(files: dict[str, bytes] | None = None, **settings: object) -> Iterator[FaultServer]:
-    """A running FaultServer."""
-    script = FaultServer(files=dict(files or {}), **settings)
+def fault_server(files: dict[str, bytes], *, certificate: Path | None = None) -> Iterator[FaultServer]:
+    """A running FaultServer; with a certificate (and its key, in one file) it speaks https."""
+    script = FaultServer(files=dict(files))
     handler = type("ScriptedHandler", (Handler,), {"script": script})
     server = _Server(("127.0.0.1", 0), handler)
+    if certificate:
+        script.scheme = "https"
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     script.port = server.server_address[1]
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
@@ -87,7 +95,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # clients come and go as they like
+        if not isinstance(sys.exception(), ConnectionError | ssl.SSLError):  # clients come and go as they like
             super().handle_error(request, client_address)
 
 

@@ -1,6 +1,8 @@
 """One download against a server on its bad days."""
 
 import email.utils
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -433,6 +435,38 @@ def test_proxy_that_is_not_there_is_named_as_such(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("NO_PROXY", raising=False)
     with pytest.raises(NoServerError, match=r"the proxy .*Connection refused"):
         client_of("http://corpus.invalid/", retries=0).archive("http://corpus.invalid/" + NAME, part)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 that nobody has signed but its owner, and its key."""
+    path = tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(path), "-out", str(tmp_path / "out.pem")]
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    subprocess.run(command, check=True, capture_output=True)
+    path.write_text(path.read_text() + (tmp_path / "out.pem").read_text())
+    return path
+
+
+def test_certificates_of_ones_own(part: PartialFile, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    with faults.fault_server({NAME: CONTENT}, certificate=certificate) as server:
+        assert server.url.startswith("https://")
+        with pytest.raises(CannotFetchError, match=r"certificate is not trusted .*REQUESTS_CA_BUNDLE"):
+            fetch(server, part)
+        assert not part.path.exists()
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        assert fetch(server, part) == CONTENT
+
+
+def test_certificates_that_are_not_where_the_environment_says(
+    part: PartialFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
+    with pytest.raises(CannotFetchError, match=r"invalid path: /no/such/file\.pem"):
+        client_of("https://127.0.0.1/").archive("https://127.0.0.1/x.tgz", part)
 
 
 def test_name_and_password_in_the_address_are_sent_and_not_shown(server: FaultServer, part: PartialFile) -> None:

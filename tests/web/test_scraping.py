@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections import namedtuple
 from collections.abc import Iterator
 from hashlib import sha256
@@ -515,6 +516,16 @@ def test_jobs_is_the_number_of_connections(server: FaultServer, raw: Path, store
         server.faults[name] = [counted]
     run(server.url, raw, store, jobs=3)
     assert max(most) == 3
+
+
+def test_what_nobody_goes_on_with_is_removed_in_the_end(store: Store) -> None:
+    old, new = store.partial / "old.part", store.partial / "new.part"
+    for path in (old, new):
+        path.write_bytes(b"half a file")
+    os.utime(old, (0, time.time() - 40 * 24 * 3600))
+    store.trim()
+    assert not old.exists()
+    assert new.exists()
 
 
 # --- Params -------------------------------------------------------------------------------------------------------
