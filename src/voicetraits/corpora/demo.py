@@ -76,11 +76,11 @@ FORMANT_SPREAD, FORMANT_CLIP_SPREAD = 0.03, 0.01
 # Means for youth, adult, senior. Jitter and shimmer are deviations as shares of period and amplitude (Wilcox & Horii
 # 1980), aspiration is breath relative to voice (Ferrand 2002); the old are slower (Shipp & Hollien 1972, Amerman &
 # Parnell 1992). Then the deviation of their logarithm between speakers.
-JITTER = {"youth": 0.004, "adult": 0.004, "senior": 0.01}
-SHIMMER = {"youth": 0.03, "adult": 0.03, "senior": 0.07}
+JITTER = {"youth": 0.004, "adult": 0.005, "senior": 0.012}
+SHIMMER = {"youth": 0.03, "adult": 0.03, "senior": 0.08}
 ASPIRATION = {"youth": 0.06, "adult": 0.1, "senior": 0.3}
 SYLLABLES_PER_SECOND = {"youth": 5.4, "adult": 5.0, "senior": 3.9}
-QUALITY_SPREAD, PACE_SPREAD = 0.25, 0.12
+QUALITY_SPREAD, PACE_SPREAD = 0.2, 0.1
 
 
 @dataclass(frozen=True)
@@ -268,30 +268,51 @@ FORMATS = (
 )  # fmt: skip
 
 
+# What is drawn evenly for each submission's room and microphone. Levels in dB: the echo's relative to the direct sound,
+# the noise's relative to the speech, the speech's relative to full scale.
+EQUIPMENT = {
+    "reverberation_seconds": (0.1, 0.4),
+    "echo_db": (-16, -6),
+    "low_hz": (30, 120),
+    "high_hz": (5000, 7800),
+    "noise_db": (-50, -28),
+    "level_db": (-30, -18),
+}
+
+
+def draw_clip(submission: "Submission", number: int, seed: int) -> tuple[Voice, float, np.random.Generator]:
+    """The voice in one clip of a submission, the clip's length in seconds, and the generator to go on with."""
+    rng = generator(seed, submission.name, number)
+    return vary_voice(submission.voice, rng), rng.uniform(*CLIP_SECONDS), rng
+
+
+def draw_equipment(submission: "Submission", seed: int) -> dict[str, float]:
+    """Room and microphone of a submission."""
+    rng = generator(seed, submission.name, "equipment")
+    return {name: rng.uniform(*bounds) for name, bounds in EQUIPMENT.items()}
+
+
 def render_clip(submission: "Submission", number: int, seed: int) -> np.ndarray:
     """One clip of a submission: float32 samples at 16 kHz, within -1 to 1."""
-    rng = generator(seed, submission.name, number)
-    voice, seconds = vary_voice(submission.voice, rng), rng.uniform(*CLIP_SECONDS)
+    voice, seconds, rng = draw_clip(submission, number, seed)
     speech = speak(babble(voice, seconds, rng), voice, int(seconds * RATE_HZ), rng)
-    return record(speech, generator(seed, submission.name, "equipment"), rng)
+    return record(speech, draw_equipment(submission, seed), rng)
 
 
-def record(speech: np.ndarray, equipment: np.random.Generator, rng: np.random.Generator) -> np.ndarray:
-    """Speech at home: in a small room, with noise, through the microphone that `equipment` draws."""
-    reverberation_seconds, reverberant_db = equipment.uniform(0.1, 0.4), equipment.uniform(-16, -6)
-    low_hz, high_hz = equipment.uniform(30, 120), equipment.uniform(5000, 7800)
-    level_db, noise_db = equipment.uniform(-30, -18), equipment.uniform(-50, -28)
-    seconds = np.arange(int(reverberation_seconds * RATE_HZ)) / RATE_HZ
-    room = equipment.standard_normal(len(seconds)) * 10 ** (-3 * seconds / reverberation_seconds)
-    room *= 10 ** (reverberant_db / 20) / np.sqrt((room**2).sum())
+def record(speech: np.ndarray, equipment: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+    """Speech in a room whose echo dies away, with noise, through a microphone that lets a band pass."""
+    seconds = np.arange(int(equipment["reverberation_seconds"] * RATE_HZ)) / RATE_HZ
+    room = rng.standard_normal(len(seconds)) * 10 ** (-3 * seconds / equipment["reverberation_seconds"])
+    room *= 10 ** (equipment["echo_db"] / 20) / np.sqrt((room**2).sum())
     room[0] = 1
     size = fft.next_fast_len(len(speech) + len(room), real=True)
     hz = np.maximum(fft.rfftfreq(size, 1 / RATE_HZ), 1)
-    microphone = 1 / (1 + (low_hz / hz) ** 4) / (1 + (hz / high_hz) ** 8)
-    noise = rng.standard_normal(len(speech), np.float32) * np.float32(10 ** (noise_db / 20) * speech.std())
-    spectrum = fft.rfft(speech, size) * fft.rfft(room.astype(np.float32), size) + fft.rfft(noise, size)
+    microphone = 1 / (1 + (equipment["low_hz"] / hz) ** 4) / (1 + (hz / equipment["high_hz"]) ** 8)
+    noise = rng.standard_normal(len(speech), np.float32) * (10 ** (equipment["noise_db"] / 20) * speech.std())
+    room, noise = room.astype(np.float32), noise.astype(np.float32)
+    spectrum = fft.rfft(speech, size) * fft.rfft(room, size) + fft.rfft(noise, size)
     recorded = fft.irfft((spectrum * microphone).astype(np.complex64), size)[: len(speech)]
-    return np.clip(recorded * (10 ** (level_db / 20) / recorded.std()), -0.999, 0.999)
+    return np.clip(recorded * (10 ** (equipment["level_db"] / 20) / recorded.std()), -0.999, 0.999)
 
 
 def audio_file(samples: np.ndarray, audio_format: tuple[str, str, int, int] = FORMATS[0]) -> bytes:
@@ -319,27 +340,24 @@ def clip_file(submission: "Submission", number: int, seed: int) -> bytes:
 # What the older submission app offers: the label of gender, male, female, the label of age, youth, adult, senior,
 # unknown, please select.
 OLDER_APP = {
-    language: words.split(",")
-    for language, words in {
-        "en": "Gender,Male,Female,Age Range,Youth,Adult,Senior,unknown,Please Select",
-        "bg": "Пол,Мъж,Жена,Възраст,Младеж/Девойка,Възрастен,Трета Възраст,неизвестен,Изберете",
-        "ca": "Gènere,Masculí,Femení,Edat,Jove,Adult,Tercera edat,desconegut,Trieu-ne un",
-        "de": "Geschlecht,Männlich,Weiblich,Altersgruppe,Jugendlicher,Erwachsener,Senior,unbekannt,Bitte wählen",
-        "el": "Γένος,Άνδρας,Γυναίκα,Ηλικιακή Ομάδα,Νεαρός,Ενήλικας,Υπερήλικας,άγνωστο,Παρακαλώ Επιλέξτε",
-        "es": "Genero,Masculino,Femenino,Rango de Edad,Niño,Adulto,Tercera Edad,desconocido,Por favor Seleccione",
-        "fa": "جنسیت,مذکر,مونث,رده سنی,نوجوان,بزرگ‌سال,مسن,نامشخص,لطفا انتخاب کنید",
-        "fr": "Sexe,Masculin,Féminin,Tranche d'âge,Jeune,Adulte,Senior,inconnu,Sélectionnez",
-        "hr": "Spol,Muško,Žensko,Dobna skupina,Djeca,Odrasli,Stari,nepoznato,Odaberite",
-        "it": "Sesso,Maschio,Femmina,Fascia di età,Giovane,Adulto,Anziano,non definito,Selezionare",
-        "iw": "מין,זכר,נקבה,קבוצת גיל,צעיר,מבוגר,קשיש,לא ידוע,אנא בחר",
-        "nl": "geslacht,mannelijk,vrouwelijk,leeftijd,jeugd,volwassen,senior,unknown,Maak een keuze",
-        "pt": "Sexo,Masculino,Feminino,Faixa Etária,Jovem,Adulto,Idoso,desconhecido,Selecione",
-        "ru": "Пол,Мужчина,Женщина,Возраст,до 25,до 55,более 55,другое,Выберите",
-        "sq": "Gjinia,Mashkull,Femër,Mosha,I mitur,I rritur,I moshuar,i panjohur,Ju letemi zgjedhni",
-        "tr": "Cinsiyet,Erkek,Kadın,Yaş Aralığı,Genç,Yetişkin,Yaşlı,bilinmiyor,Lütfen Seçin",
-        "uk": "Стать,Чоловік,Жінка,Вік,До 25 років,До 55 років,Від 55 років і більше,невідомо,Оберіть:",
-        "zh": "性别,男,女,年龄,青少年,成年,中年以上,未知,请选择",
-    }.items()
+    "en": "Gender,Male,Female,Age Range,Youth,Adult,Senior,unknown,Please Select",
+    "bg": "Пол,Мъж,Жена,Възраст,Младеж/Девойка,Възрастен,Трета Възраст,неизвестен,Изберете",
+    "ca": "Gènere,Masculí,Femení,Edat,Jove,Adult,Tercera edat,desconegut,Trieu-ne un",
+    "de": "Geschlecht,Männlich,Weiblich,Altersgruppe,Jugendlicher,Erwachsener,Senior,unbekannt,Bitte wählen",
+    "el": "Γένος,Άνδρας,Γυναίκα,Ηλικιακή Ομάδα,Νεαρός,Ενήλικας,Υπερήλικας,άγνωστο,Παρακαλώ Επιλέξτε",
+    "es": "Genero,Masculino,Femenino,Rango de Edad,Niño,Adulto,Tercera Edad,desconocido,Por favor Seleccione",
+    "fa": "جنسیت,مذکر,مونث,رده سنی,نوجوان,بزرگ‌سال,مسن,نامشخص,لطفا انتخاب کنید",
+    "fr": "Sexe,Masculin,Féminin,Tranche d'âge,Jeune,Adulte,Senior,inconnu,Sélectionnez",
+    "hr": "Spol,Muško,Žensko,Dobna skupina,Djeca,Odrasli,Stari,nepoznato,Odaberite",
+    "it": "Sesso,Maschio,Femmina,Fascia di età,Giovane,Adulto,Anziano,non definito,Selezionare",
+    "iw": "מין,זכר,נקבה,קבוצת גיל,צעיר,מבוגר,קשיש,לא ידוע,אנא בחר",
+    "nl": "geslacht,mannelijk,vrouwelijk,leeftijd,jeugd,volwassen,senior,unknown,Maak een keuze",
+    "pt": "Sexo,Masculino,Feminino,Faixa Etária,Jovem,Adulto,Idoso,desconhecido,Selecione",
+    "ru": "Пол,Мужчина,Женщина,Возраст,до 25,до 55,более 55,другое,Выберите",
+    "sq": "Gjinia,Mashkull,Femër,Mosha,I mitur,I rritur,I moshuar,i panjohur,Ju letemi zgjedhni",
+    "tr": "Cinsiyet,Erkek,Kadın,Yaş Aralığı,Genç,Yetişkin,Yaşlı,bilinmiyor,Lütfen Seçin",
+    "uk": "Стать,Чоловік,Жінка,Вік,До 25 років,До 55 років,Від 55 років і більше,невідомо,Оберіть:",
+    "zh": "性别,男,女,年龄,青少年,成年,中年以上,未知,请选择",
 }
 # What the newer web app offers: male, female, other, youth, adult, senior (without words for age: bands of years).
 WEB_APP = {
@@ -398,7 +416,7 @@ def readme(submission: "Submission", rng: np.random.Generator) -> bytes:
     """The README as the submission's app writes it, with its irregularity."""
     is_web, language = submission.style in WEB_APP, submission.style.removeprefix("web-")[:2]
     keys = ("gender_label", "male", "female", "age_label", "youth", "adult", "senior", "unknown", "select")
-    words = dict(zip(keys, OLDER_APP["en" if is_web else language], strict=True))
+    words = dict(zip(keys, OLDER_APP["en" if is_web else language].split(","), strict=True))
     if is_web:
         band = next((band for last, band in AGE_BANDS.items() if submission.age_years <= last), "> 75")
         words |= dict.fromkeys(AGE_YEARS, band) | dict.fromkeys(("unknown", "select"), "not selected")
@@ -604,43 +622,27 @@ def member(
 
 def faulty_member(fault: str, folder: str, clip: str) -> tuple[tarfile.TarInfo, bytes]:
     """A member that must be set aside, in a folder in which `clip` is a sound one."""
-    path = f"{folder}/{fault.replace(' ', '-')}.wav"
     noise = 0.05 * generator(fault).standard_normal(8000 * 61).clip(-3, 3)
-    second = noise[:RATE_HZ]
-    match fault:
-        case "empty":
-            return member(path)
-        case "header only":
-            return member(path, audio_file(noise[:0]))
-        case "unreadable":
-            return member(path, noise[:1000].tobytes())
-        case "foreign format":
-            return member(path, audio_file(second, ("AIFF", "PCM_16", RATE_HZ, 1)))
-        case "silent":
-            return member(path, audio_file(0 * second))
-        case "too short":
-            return member(path, audio_file(noise[: RATE_HZ // 5]))
-        case "too long":
-            return member(path, audio_file(noise, ("WAV", "PCM_U8", 8000, 1)))
-        case "not a number":
-            return member(path, audio_file(np.where(second > 0.1, np.nan, second), FORMATS[5]))
-        case "symbolic link":
-            return member(path, kind=tarfile.SYMTYPE, link="/etc/passwd")
-        case "hard link":
-            return member(path, kind=tarfile.LNKTYPE, link="../../x.wav")
-        case "device":
-            return member(path, kind=tarfile.CHRTYPE)
-        case "sparse":
-            return member(path, kind=tarfile.GNUTYPE_SPARSE)
-        case "long text":
-            return member(f"{folder}/COPYING", b"All rights are waived.\n" * 50_000)
-    paths = {
-        "parent path": "../x.wav",
-        "absolute path": "/tmp/x.wav",
-        "bad name": f"{folder}/a\tb.wav",
-        "duplicate": clip,
-    }
-    return member(paths[fault], audio_file(second))
+    second, path = noise[:RATE_HZ], f"{folder}/{fault.replace(' ', '-')}.wav"
+    return {
+        "empty": lambda: member(path),
+        "header only": lambda: member(path, audio_file(noise[:0])),
+        "unreadable": lambda: member(path, noise[:1000].tobytes()),
+        "foreign format": lambda: member(path, audio_file(second, ("AIFF", "PCM_16", RATE_HZ, 1))),
+        "silent": lambda: member(path, audio_file(0 * second)),
+        "too short": lambda: member(path, audio_file(noise[: RATE_HZ // 5])),
+        "too long": lambda: member(path, audio_file(noise, ("WAV", "PCM_U8", 8000, 1))),
+        "not a number": lambda: member(path, audio_file(np.where(second > 0.1, np.nan, second), FORMATS[5])),
+        "parent path": lambda: member("../x.wav", audio_file(second)),
+        "absolute path": lambda: member("/tmp/x.wav", audio_file(second)),
+        "bad name": lambda: member(f"{folder}/a\tb.wav", audio_file(second)),
+        "symbolic link": lambda: member(path, kind=tarfile.SYMTYPE, link="/etc/passwd"),
+        "hard link": lambda: member(path, kind=tarfile.LNKTYPE, link="../../x.wav"),
+        "device": lambda: member(path, kind=tarfile.CHRTYPE),
+        "sparse": lambda: member(path, kind=tarfile.GNUTYPE_SPARSE),
+        "long text": lambda: member(f"{folder}/COPYING", b"All rights are waived.\n" * 50_000),
+        "duplicate": lambda: member(clip, audio_file(second)),
+    }[fault]()
 
 
 def pack(members: Sequence[tuple[tarfile.TarInfo, bytes]], faults: Sequence[str]) -> bytes:
