@@ -21,7 +21,7 @@ MODELS_FOLDER, CURVES_FOLDER = Path("data/models"), Path("metrics/train")
 def main() -> None:
     all_params = params.load()
     settings = params.get(all_params, "evaluate", EvaluateParams)
-    seed = params.get(all_params, "seed", int)
+    seed = params.get(all_params, "seed", params.Seed)
     targets = params.get(all_params, "targets", Targets)
     remove_stale(MODELS_FOLDER, targets)
     remove_stale(CURVES_FOLDER, targets)

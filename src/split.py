@@ -21,7 +21,7 @@ def main() -> None:
         clips,
         params.get(all_params, "split", SplitParams),
         targets=params.get(all_params, "targets", Targets),
-        seed=params.get(all_params, "seed", int),
+        seed=params.get(all_params, "seed", params.Seed),
     )
     for note in splits.notes:
         print(f"split: {note}")

@@ -1,11 +1,12 @@
 """Features and split -> gradient-boosted trees for one target: `python src/train_tfdf.py gender`."""
 
-import sys
+import argparse
 from pathlib import Path
 
 import pandas as pd
 
 from voicetraits import params, stage
+from voicetraits.classes import CLASSES
 from voicetraits.curves import recorded_curves
 from voicetraits.examples import read_splits
 from voicetraits.features.table import read_features
@@ -15,7 +16,9 @@ from voicetraits.training import train
 
 
 def main() -> None:
-    target = sys.argv[1]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", choices=CLASSES)
+    target = parser.parse_args().target
     all_params = params.load()
     with (
         folder_anew(Path("data/models/tfdf") / target) as folder,
@@ -28,7 +31,7 @@ def main() -> None:
             features=read_features(Path("data/features")),
             metadata=pd.read_parquet("data/metadata.parquet"),
             splits=read_splits(Path("data/splits.csv")),
-            seed=params.get(all_params, "seed", int),
+            seed=params.get(all_params, "seed", params.Seed),
             out=folder,
             open_log=open_log,
         )

@@ -13,6 +13,9 @@ from voicetraits.params import section
 from voicetraits.predictions import by_speaker
 from voicetraits.scores import confidence_bins, interval, score, speaker_weights
 
+#: Bounds the memory of the bootstrap, whatever the number of clips.
+_WEIGHTS_AT_A_TIME = 2_000_000
+
 
 @section
 class EvaluateParams:
@@ -87,13 +90,20 @@ def _with_intervals(
     settings: dict[str, Any] = {"classes": classes, "ece_bins": params.ece_bins}
     once = np.ones((1, len(prediction.labels)))
     plain = score(prediction.labels, prediction.probabilities, once, **settings)
-    weights = speaker_weights(prediction.speakers, params.bootstrap_samples, rng)
-    drawn = score(prediction.labels, prediction.probabilities, weights, **settings)
+    parts = []
+    for samples in _chunks(params.bootstrap_samples, most=max(1, _WEIGHTS_AT_A_TIME // len(prediction.labels))):
+        weights = speaker_weights(prediction.speakers, samples, rng)
+        parts.append(score(prediction.labels, prediction.probabilities, weights, **settings))
+    drawn = {name: np.concatenate([part[name] for part in parts]) for name in plain}
     rows = []
     for name, value in plain.items():
         low, high = interval(drawn[name], params.confidence)
         rows.append({"score": name, "value": float(value[0]), "low": low, "high": high})
     return rows
+
+
+def _chunks(total: int, *, most: int) -> list[int]:
+    return [min(most, total - done) for done in range(0, total, most)]
 
 
 def plot_tables(

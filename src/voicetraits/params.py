@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import pydantic
 from ruamel.yaml import YAML
@@ -21,6 +21,9 @@ T = TypeVar("T")
 section = pydantic.dataclasses.dataclass(
     frozen=True, kw_only=True, config=pydantic.ConfigDict(extra="forbid", strict=True)
 )
+
+#: The type of `seed`: what NumPy, TensorFlow and Yggdrasil all take.
+Seed = Annotated[int, pydantic.Field(ge=0, lt=2**31)]
 
 SECTIONS = (
     "corpus", "corpora", "targets", "seed", "extract", "metadata", "featurize", "split",
