@@ -498,9 +498,9 @@ def plan(speakers: int, seed: int) -> list[Submission]:
 
     unlabelled = max(1, round(UNLABELLED_SHARE * speakers))
     for number in range(unlabelled):
-        values = ("other", "unknown", "select", "blank")
+        values = ("unknown", "select", "blank")
         by_speaker[number] = [
-            replace(one, gender=values[(number + at) % 4], age_group=values[1 + (number + at) % 3])
+            replace(one, gender=values[(number + at) % 3], age_group=values[(number + at + 1) % 3])
             for at, one in enumerate(by_speaker[number])
         ]
     contradictory, partly_blank = by_speaker[unlabelled : unlabelled + 2]
@@ -513,7 +513,9 @@ def plan(speakers: int, seed: int) -> list[Submission]:
     # The last submission of a speaker may be spoilt, for there is another.
     for submissions, fault in zip(by_speaker[anonymous.stop :], ARCHIVE_FAULTS, strict=False):
         submissions[-1] = replace(submissions[-1], faults=(fault,))
-    told = [*by_speaker.pop(unlabelled), *by_speaker.pop(unlabelled)]  # these two stay plain
+    # What was to be stated stays legible; all others get what they get.
+    told = [*by_speaker.pop(unlabelled), *by_speaker.pop(unlabelled)]
+    told.append(replace(by_speaker[0].pop(0), gender="other", style="web-en"))
     return sorted([*told, *dress([one for ones in by_speaker for one in ones], rng)], key=lambda one: one.name)
 
 
@@ -544,7 +546,7 @@ def dress(submissions: list[Submission], rng: np.random.Generator) -> list[Submi
         style = "de" if irregularity == "Latin-1" else "en"
         sound[at] = replace(one, name=name, style=style, irregularity=irregularity)
     for at, style in enumerate(mixture(STYLES, ("en", "en-tabs", "web-en"), len(sound) - irregular, rng), irregular):
-        sound[at] = replace(sound[at], style="web-en" if sound[at].gender == "other" else style)
+        sound[at] = replace(sound[at], style=style)
     rng.shuffle(sound)
     for at, audio_format in enumerate(mixture(FORMATS, FORMATS[:1], len(sound), rng)):
         sound[at] = replace(sound[at], audio_format=audio_format)
@@ -552,10 +554,9 @@ def dress(submissions: list[Submission], rng: np.random.Generator) -> list[Submi
     for number, fault in enumerate(MEMBER_FAULTS):
         one = sound[number % len(sound)]
         sound[number % len(sound)] = replace(one, faults=(*one.faults, fault))
-    plain = [at for at, one in enumerate(sound) if one.audio_format == FORMATS[0]]
-    for number, at in enumerate(plain[:2]):
-        lender = next(sound[other] for other in plain[2 + number :: 2] if sound[other].user != sound[at].user)
-        sound[at] = replace(sound[at], borrowed=lender)
+    rng.shuffle(sound)
+    for at, lenders in enumerate((sound[2:], sound[:1:-1])):
+        sound[at] = replace(sound[at], borrowed=next(one for one in lenders if one.user != sound[at].user))
     return sound + spoilt
 
 
@@ -573,7 +574,7 @@ def make_archive(submission: Submission, seed: int) -> bytes:
     """The bytes of one .tgz."""
     rng = generator(seed, submission.name, "texts")
     name, irregularity, faults = submission.name, submission.irregularity, submission.faults
-    suffix = submission.audio_format[0].lower()
+    folder = f"{name}/{submission.audio_format[0].lower()}"
     prompts = {
         f"a{number:04d}": PROMPTS[at]
         for number, at in zip(
@@ -595,19 +596,19 @@ def make_archive(submission: Submission, seed: int) -> bytes:
     members = [member(f"{name}/LICENSE", LICENCE.format(part=submission.part).encode())]
     members += [member(f"{name}/etc/{file}", content) for file, content in texts.items()]
     for number, utterance in enumerate(prompts if "no audio" not in faults else ()):
+        speaker = submission.borrowed if submission.borrowed and number == 0 else submission
+        suffix = speaker.audio_format[0].lower()
         if "all silent" in faults or "inflates" in faults:
             content = audio_file(np.zeros(RATE_HZ if "all silent" in faults else 3_000_000))
-        elif submission.borrowed and number == 0:
-            content = clip_file(submission.borrowed, 0, seed)
         else:
-            content = clip_file(submission, number, seed)
-        members.append(member(f"{name}/{suffix}/{utterance}.{suffix}", content))
+            content = clip_file(speaker, number, seed)
+        members.append(member(f"{folder}/{utterance}.{suffix}", content))
     if "many members" in faults:
         members += [member(f"{name}/etc/{number}") for number in range(6000)]
     if "endless header" in faults:
         members.append(member(f"{name}/etc/{'x' * 200_000}"))
     last_clip = members[-1][0].name
-    members += [faulty_member(fault, f"{name}/{suffix}", last_clip) for fault in faults if fault in MEMBER_FAULTS]
+    members += [faulty_member(fault, folder, last_clip) for fault in faults if fault in MEMBER_FAULTS]
     return pack(members, faults)
 
 
