@@ -6,13 +6,14 @@ export DVC_NO_ANALYTICS := 1
 # Says when .venv was last made to match requirements.txt.
 READY := .venv/.ready
 
-.PHONY: help install check repro results test test-slow lint clean
+.PHONY: help install check repro results pictures test test-slow lint clean
 
 help:
 	@echo "make repro      run the whole graph on the demo corpus and show the figures"
 	@echo "make test       run the tests (make test-slow: web servers, kills, real speech)"
 	@echo "make install    set up .venv only; after it, repro and test need no network"
 	@echo "make results    run the graph on real archives: make results MIRROR=<folder or URL> NAME=<name>"
+	@echo "make pictures   draw the charts of dvc plots as pictures in dvc_plots/, without a browser"
 	@echo "make lint       check style"
 	@echo "make clean      free the space: the stages' outputs, DVC's cache and the work store"
 
@@ -31,6 +32,9 @@ repro: check
 
 results: check
 	@python src/results.py "$(MIRROR)" "$(NAME)"
+
+pictures: check
+	@python src/pictures.py
 
 test: check
 	@python -m pytest -m "not slow"

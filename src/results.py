@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
+import vl_convert
 from ruamel.yaml import YAML
 
 from voicetraits import stage
@@ -45,6 +46,7 @@ def main() -> None:
             write_json(describe(project), results / "data.json")
             page = render(name, summarise(scores), json.loads((results / "data.json").read_text()))
             (results / "README.md").write_text(page, encoding="utf-8")
+            (results / "uar.svg").write_text(vl_convert.vegalite_to_svg(chart(scores)), encoding="utf-8")
     print((out / "README.md").read_text(encoding="utf-8"))
 
 
@@ -102,6 +104,8 @@ def render(name: str, summary: pd.DataFrame, data: dict) -> str:
         f"{data['archives']} archives, {data['clips']} clips, {data['hours']:.2f} hours, {data['speakers']} speakers "
         f"({sources}).",
         "",
+        "![UAR on clips, a dot for each seed](uar.svg)",
+        "",
         "Made by `make results MIRROR=<folder or address> NAME=" + name + "`. No test speaker was heard in training. "
         f"Each figure is the mean over {len(SEEDS)} seeds, each with other test speakers; in brackets the lowest and "
         "highest seed. The 95 % interval over test speakers is that of one such test set, its ends averaged over the "
@@ -116,6 +120,26 @@ def render(name: str, summary: pd.DataFrame, data: dict) -> str:
         interval = f"{rows.loc['uar', 'low']:.3f}–{rows.loc['uar', 'high']:.3f}"
         lines.append(f"| {target} | {model} | {unit} | " + " | ".join(cells) + f" | {interval} |")
     return "\n".join(lines) + "\n"
+
+
+def chart(scores: pd.DataFrame) -> dict:
+    """UAR on clips of every model: a dot for each seed's test speakers, a tick for their mean (Vega-Lite)."""
+    shown = scores[(scores["score"] == "uar") & (scores["unit"] == "clips")]
+    y = {"field": "model", "type": "nominal", "title": None, "sort": None}
+    x = {"type": "quantitative", "title": "UAR on clips of unheard speakers", "scale": {"domain": [0.4, 1]}}
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "data": {"values": shown[["target", "model", "seed", "value"]].to_dict("records")},
+        "facet": {"column": {"field": "target", "type": "nominal", "title": None, "sort": "descending"}},
+        "spec": {
+            "width": 280,
+            "height": 110,
+            "layer": [
+                {"mark": {"type": "point", "filled": True, "opacity": 0.5}, "encoding": {"y": y, "x": {"field": "value", **x}}},
+                {"mark": {"type": "tick", "thickness": 2}, "encoding": {"y": y, "x": {"field": "value", "aggregate": "mean", **x}}},
+            ],
+        },
+    }  # fmt: skip
 
 
 if __name__ == "__main__":
