@@ -135,11 +135,17 @@ def chart(scores: pd.DataFrame) -> dict:
             "width": 280,
             "height": 110,
             "layer": [
-                {"mark": {"type": "point", "filled": True, "opacity": 0.5}, "encoding": {"y": y, "x": {"field": "value", **x}}},
-                {"mark": {"type": "tick", "thickness": 2}, "encoding": {"y": y, "x": {"field": "value", "aggregate": "mean", **x}}},
+                {
+                    "mark": {"type": "point", "filled": True, "opacity": 0.5},
+                    "encoding": {"y": y, "x": {"field": "value", **x}},
+                },
+                {
+                    "mark": {"type": "tick", "thickness": 2},
+                    "encoding": {"y": y, "x": {"field": "value", "aggregate": "mean", **x}},
+                },
             ],
         },
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":
