@@ -34,6 +34,7 @@ class PitchThreshold:
             f0_median_hz: (n,) of training clips.
             female: (n,) bool.
         """
+        f0_median_hz = _floored(f0_median_hz)
         pitches = np.unique(f0_median_hz)
         middles = (pitches[1:] + pitches[:-1]) / 2 if len(pitches) > 1 else pitches
         above_female = 1 - np.searchsorted(np.sort(f0_median_hz[female]), middles) / female.sum()
@@ -59,6 +60,10 @@ class PitchThreshold:
         return np.stack([columns[name] for name in classes], axis=1)
 
 
+def _floored(f0_hz: np.ndarray) -> np.ndarray:
+    """A clip without voice (0 Hz) counts as 60 Hz, the lower end of voices."""
+    return np.maximum(f0_hz.astype(np.float64), 60.0)
+
+
 def _octaves(f0_hz: np.ndarray, reference_hz: float) -> np.ndarray:
-    """Distance in octaves; a clip without voice (0 Hz) counts as 60 Hz, which is below every voice."""
-    return np.log2(np.maximum(f0_hz.astype(np.float64), 60.0) / reference_hz)
+    return np.log2(_floored(f0_hz) / reference_hz)

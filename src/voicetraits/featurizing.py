@@ -31,7 +31,9 @@ class Counts:
 
 
 def featurize(audio: Path, out: Path, params: FeaturizeParams, *, store: Store, workers: int | None) -> Counts:
-    """Write `out/functionals/part-*.parquet` and `out/logmel/part-*.parquet`, one of each for each audio shard, and what they are.
+    """Write `out/functionals/part-*.parquet` and `out/logmel/part-*.parquet`, one of each for each audio shard.
+
+    Beside them `out/description.json` says what the columns are.
 
     Args:
         audio: folder of `part-*.parquet` with utterance_id and samples (int16, 16 kHz).

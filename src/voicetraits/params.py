@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 #: Decorator of every params section: `@section class Split: val_share: Annotated[float, Field(gt=0, lt=1)]`.
 section = pydantic.dataclasses.dataclass(
-    frozen=True, kw_only=True, config=pydantic.ConfigDict(extra="forbid", strict=True)
+    frozen=True, kw_only=True, config=pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 )
 
 #: The type of `seed`: what NumPy, TensorFlow and Yggdrasil all take.

@@ -90,14 +90,13 @@ def _fit(
 
 def _rows(clips: pd.DataFrame, classes: Sequence[str], features: FeatureTable) -> Rows:
     labels = clips["label"].map({label: i for i, label in enumerate(classes)}).to_numpy(np.int32)
-    values = features.values.loc[clips["utterance_id"]].to_numpy(np.float32)
-    return Rows(values, labels, np.ones(len(labels), np.float32))
+    return Rows(features.rows(clips["utterance_id"]), labels, np.ones(len(labels), np.float32))
 
 
 def _predict(
     model: saved.SavedModel, target: str, fold: Any, side: str, clips: pd.DataFrame, features: FeatureTable
 ) -> pd.DataFrame:
-    values = features.values.loc[clips["utterance_id"]].to_numpy(np.float32)
+    values = features.rows(clips["utterance_id"])
     probabilities = model.predict_proba(values, names=features.names, params=features.params)
     columns = {f"p_{label}": probabilities[:, i] for i, label in enumerate(model.config.classes)}
     return clips.assign(target=target, fold=str(fold), side=side, **columns)

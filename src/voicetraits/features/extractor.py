@@ -13,13 +13,16 @@ from voicetraits.features.feature import Feature
 from voicetraits.params import section
 
 SAMPLE_RATE_HZ = 16_000
+#: Resampling overshoots full scale a little; more than this is another scale, such as that of int16.
+_FLOAT_PEAK = 2.0
 
 
 @section
 class FeaturizeParams:
     """The section `featurize` of params.yaml."""
 
-    frame_seconds: Annotated[float, Field(ge=0.002, le=1)]
+    # From a spectrum in which the lowest octave band has a bin, to a frame that is still short beside a clip.
+    frame_seconds: Annotated[float, Field(ge=0.005, le=0.25)]
     hop_seconds: Annotated[float, Field(ge=0.001, le=1)]
     pre_emphasis: Annotated[float, Field(ge=0, lt=1)]
     mel_bands: Annotated[int, Field(ge=4, le=256)]
@@ -43,8 +46,13 @@ class FeaturizeParams:
 
     @property
     def frame_length(self) -> int:
-        """In samples."""
-        return round(self.frame_seconds * SAMPLE_RATE_HZ)
+        """In samples, even: centred frames of any even length are equally many."""
+        return 2 * round(self.frame_seconds * SAMPLE_RATE_HZ / 2)
+
+    @property
+    def f0_frame_length(self) -> int:
+        """In samples, even as well."""
+        return 2 * round(self.f0_frame_seconds * SAMPLE_RATE_HZ / 2)
 
     @property
     def hop_length(self) -> int:
@@ -81,7 +89,7 @@ class FeatureExtractor:
             sample_rate_hz=SAMPLE_RATE_HZ,
             min_hz=params.f0_min_hz,
             max_hz=params.f0_max_hz,
-            frame_length=round(params.f0_frame_seconds * SAMPLE_RATE_HZ),
+            frame_length=params.f0_frame_length,
             hop_length=params.hop_length,
         )
 
@@ -99,7 +107,7 @@ class FeatureExtractor:
             the row, (len(names),) float32, always finite, and the log-mel spectrum in dB, (frames, mel_bands) float16.
 
         Raises:
-            DataError: not one-dimensional, shorter than a frame, or not finite.
+            DataError: not one channel of int16 or float, shorter than a frame, not finite, or far beyond −1 … 1.
         """
         y = _as_float(samples, self.params.frame_length)
         p = self.params
@@ -140,9 +148,15 @@ class FeatureExtractor:
 
 def _as_float(samples: np.ndarray, at_least: int) -> np.ndarray:
     if samples.ndim != 1 or len(samples) < at_least:
-        raise DataError(f"a clip has shape {samples.shape}; allowed: one channel, {at_least} samples or more")
-    if np.issubdtype(samples.dtype, np.integer):
+        raise DataError(
+            f"a clip has shape {samples.shape}; allowed: one channel, {at_least} samples or more, which is a frame"
+        )
+    if samples.dtype == np.int16:
         return samples.astype(np.float32) / 32768
+    if not np.issubdtype(samples.dtype, np.floating):
+        raise DataError(f"a clip holds samples of type {samples.dtype}; allowed: int16 or float")
     if not np.isfinite(samples).all():
         raise DataError("a clip holds samples that are not finite numbers")
+    if (peak := np.abs(samples).max()) > _FLOAT_PEAK:
+        raise DataError(f"a clip of float samples has a peak of {peak:g}; allowed: −1 to 1, full scale of any format")
     return samples.astype(np.float32)

@@ -1,14 +1,16 @@
 """Features of short frames, computed by librosa from one shared short-time spectrum, then summarised over time."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import librosa
 import numpy as np
 
 from voicetraits.features.feature import Feature
 
-#: Five octave bands from 200 Hz fit below 8 kHz.
+#: What lies below 200 Hz is the first band; from there on octaves, the last up to 8 kHz.
 _CONTRAST = {"fmin": 200.0, "n_bands": 5}
+_CONTRAST_EDGES_HZ = (0, 200, 400, 800, 1600, 3200, 8000)
 _ROLLOFF_SHARE = 0.85
 
 _SERIES = (
@@ -17,12 +19,12 @@ _SERIES = (
     ("rolloff", "_hz", "Hz", f"frequency below which {_ROLLOFF_SHARE:.0%} of the amplitude lies"),
     ("flatness", "", "1", "geometric mean / arithmetic mean of the power spectrum"),
     *(
-        (f"contrast_{i}", "_db", "dB", f"peak minus valley in octave band {i} from 200 Hz (Jiang et al. 2002)")
-        for i in range(1, _CONTRAST["n_bands"] + 2)
+        (f"contrast_{i}", "_db", "dB", f"peak minus valley between {low} and {high} Hz (Jiang et al. 2002)")
+        for i, (low, high) in enumerate(pairwise(_CONTRAST_EDGES_HZ), start=1)
     ),
     ("bandwidth", "_hz", "Hz", "√ Σ a·(f − centroid)², a the amplitude spectrum divided by its sum"),
     ("centroid", "_hz", "Hz", "Σ f·a"),
-    ("rms", "", "1", "root of the mean squared sample, of the windowed frame"),
+    ("rms", "", "1", "root of the mean squared sample, of the frame as the FFT has it: windowed, padded"),
 )
 _STATISTICS = ("mean", "min", "max", "std")
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from voicetraits.errors import DataError
 from voicetraits.features.feature import Feature
-from voicetraits.files import write_json
+from voicetraits.files import written_aside
 
 _DESCRIPTION = "description.json"
 
@@ -34,24 +35,39 @@ class FeatureTable:
         """Names of the columns, in order."""
         return tuple(self.values.columns)
 
+    def rows(self, utterance_ids: Sequence[str]) -> np.ndarray:
+        """Functionals of some clips in the order asked for, (n, features) float32.
+
+        Raises:
+            DataError: a clip has none.
+        """
+        places = self.values.index.get_indexer(utterance_ids)
+        if (places < 0).any():
+            raise DataError(f"{utterance_ids[int(np.argmin(places))]} has no features; run `dvc repro`")
+        return self.values.to_numpy(np.float32)[places]
+
 
 def write_description(folder: Path, params: Mapping[str, Any], features: Sequence[Feature]) -> None:
     """Write what the shards in `folder` hold beside them."""
     units = {feature.name: feature.unit for feature in features}
-    write_json({"params": dict(params), "units": units}, folder / _DESCRIPTION)
+    # Not by write_json, which rounds: inference must make the features with the very same params.
+    with written_aside(folder / _DESCRIPTION) as aside:
+        aside.write_text(json.dumps({"params": dict(params), "units": units}, indent=2) + "\n", encoding="utf-8")
 
 
 def read_features(folder: Path) -> FeatureTable:
     """Read the functionals below `folder`.
 
     Raises:
-        DataError: they are missing or incomplete.
+        DataError: they are missing or damaged.
     """
     shards = sorted((folder / "functionals").glob("part-*.parquet"))
     try:
         params = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))["params"]
     except FileNotFoundError:
         shards = []
+    except (ValueError, TypeError, KeyError):
+        raise DataError(f"{folder / _DESCRIPTION} is damaged; run `dvc repro --force featurize`") from None
     if not shards:
         raise DataError(f"{folder} holds no features; run `dvc repro featurize`")
     values = pa.concat_tables(pq.read_table(shard) for shard in shards).to_pandas()

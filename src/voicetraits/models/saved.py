@@ -132,15 +132,23 @@ def load(folder: Path) -> SavedModel:
         config = Config(**{**content, **tuples})
     except FileNotFoundError:
         raise ModelError(f"{folder} holds no {_CONFIG}, so no model; train one with `dvc repro`") from None
-    except (yaml.YAMLError, TypeError, KeyError) as error:
-        raise ModelError(f"{folder / _CONFIG} is damaged ({error}); make it again with `dvc repro`") from None
-    module = import_module(f"voicetraits.models.{config.model}")
+    except (yaml.YAMLError, ValueError, TypeError, KeyError) as error:
+        reason = _one_line(error)
+        raise ModelError(f"{folder / _CONFIG} is damaged ({reason}); make it again with `dvc repro`") from None
     try:
-        classifier = module.Model.load(folder, classes=len(config.classes), feature_names=config.feature_names)
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
+        kind = import_module(f"voicetraits.models.{config.model}").Model
+    except (ImportError, AttributeError) as error:
+        raise ModelError(f"{folder} is a {config.model!r} model, which cannot be loaded ({_one_line(error)})") from None
+    try:
+        classifier = kind.load(folder, classes=len(config.classes), feature_names=config.feature_names)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:  # RuntimeError is what ydf makes of a missing file
+        reason = _one_line(error)
         raise ModelError(f"{folder} is incomplete or damaged ({reason}); make it again with `dvc repro`") from None
     return SavedModel(config, classifier)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def check_features(config: Config, names: Sequence[str], params: Mapping[str, Any] | None) -> None:

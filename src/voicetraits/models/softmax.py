@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import Field
 from sklearn.metrics import balanced_accuracy_score
 
+from voicetraits.errors import ParameterError
 from voicetraits.files import write_csv
 from voicetraits.models.rows import Balance, Rows, balance_train, balance_validation
 from voicetraits.models.saved import Log
@@ -131,6 +132,8 @@ class _Logger(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         figures = {"loss/train": logs["loss"], "loss/val": logs["val_loss"]}
+        if not np.isfinite(list(figures.values())).all():
+            raise ParameterError("params.yaml: `train.lr` or `train.l2` is too large: the loss grew beyond all numbers")
         for side, (x, labels) in self._sides.items():
             figures[f"uar/{side}"] = balanced_accuracy_score(labels, self.model(x).numpy().argmax(axis=1))
         self._log(epoch, figures)

@@ -114,10 +114,15 @@ class Model:
         """Read what `save` wrote."""
         model = cls(classes=classes, feature_names=feature_names)
         importances = pd.read_csv(folder / _IMPORTANCES, float_precision="round_trip")
+        if tuple(importances["feature"]) != tuple(feature_names):
+            raise ValueError(f"{_IMPORTANCES} names other features than config.yaml")
         model._importances = importances["summed_gain"].to_numpy()
+        model._files = {path.name: path.read_bytes() for path in (folder / _FOREST).iterdir()}
         model._forest = _read_forest(folder / _FOREST)
         if sorted(model._forest.input_feature_names()) != sorted(feature_names):
             raise ValueError(f"{_FOREST} knows other features than config.yaml")
+        if len(model._forest.label_classes()) != classes:
+            raise ValueError(f"{_FOREST} knows another number of classes than config.yaml")
         return model
 
     def _dataset(self, rows: Rows) -> "tf.data.Dataset":
