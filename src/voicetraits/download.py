@@ -1,6 +1,6 @@
 """Fetches pages and files over HTTP: polite to the server, patient with its faults, and resumable after a kill.
 
-The rules are those of RFC 9110: validators (section 8.8), Retry-After (10.2.3), Range and If-Range (13 and 14).
+The rules are those of RFC 9110: validators (section 8.8), Retry-After (10.2.3), If-Range (13.1.5), Range (14).
 """
 
 import gzip
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 USER_AGENT = f"voicetraits (downloads a speech corpus once) {requests.utils.default_user_agent()}"
 FIRST_PAUSE_SECONDS = 1.0  # between two attempts; doubled each time
-LONGEST_PAUSE_SECONDS = 600.0  # a server that asks for more is left alone
+LONGEST_PAUSE_SECONDS = 600.0  # a server that asks for more is left alone for good
 RETRIES_WITHOUT_SERVER = 2
 # An answer that never ends is given up: slower on average than this after so long, or longer than an hour.
 SLOWEST_BYTES_PER_SECOND = 1000
@@ -195,7 +195,8 @@ class Client:
                 with self._lock:  # the server means all threads
                     self._not_before = max(self._not_before, monotonic() + error.after_seconds)
             # Jitter, so that clients that failed together don't come back together.
-            self._wait(FIRST_PAUSE_SECONDS * 2 ** (failures - 1) * random.uniform(0.5, 1.5))
+            pause = FIRST_PAUSE_SECONDS * 2 ** (failures - 1) * random.uniform(0.5, 1.5)
+            self._wait(min(pause, LONGEST_PAUSE_SECONDS))
 
     def _wait(self, seconds: float) -> None:
         if self._stop.wait(max(0.0, seconds)):
@@ -300,13 +301,14 @@ class Client:
                 f"its own, name their file in the environment variable REQUESTS_CA_BUNDLE"
             ) from None
         except requests.exceptions.ProxyError as error:
-            raise _PassingError(f"the proxy does not answer ({_root_reason(error)})", no_server=True) from None
+            raise _PassingError(f"the proxy gives no connection ({_root_reason(error)})", no_server=True) from None
         except requests.exceptions.ConnectTimeout:
             raise _PassingError(f"no connection within {connect:g} s", no_server=True) from None
         except requests.exceptions.ReadTimeout:
             raise _PassingError(f"no answer within {read:g} s") from None
         except requests.exceptions.ConnectionError as error:
-            unconnected = isinstance(getattr(error.args[0], "reason", None), urllib3.exceptions.NewConnectionError)
+            cause = getattr(error.args[0], "reason", None) if error.args else None
+            unconnected = isinstance(cause, urllib3.exceptions.NewConnectionError)  # as when a name has no address
             raise _PassingError(_root_reason(error), no_server=unconnected) from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise CannotFetchError(_root_reason(error)) from None

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from voicetraits.corpus import Archive, Fetched
 from voicetraits.download import CannotFetchError, Client, NoServerError, PartialFile
 from voicetraits.errors import DataError
-from voicetraits.files import link_or_copy, sha256_of
+from voicetraits.files import link_or_copy
 from voicetraits.folders import FileSystemFolder, Folder, WebFolder, without_password
 from voicetraits.parallel import in_threads
 from voicetraits.params import section
@@ -53,6 +53,7 @@ class Remote:
         self._jobs = params.jobs
         self._key = key
         self._suffixes = suffixes
+        self._known_as_stored: dict[str, Fetched] = {}
         self._address = without_password(params.url)
         self._folder: Folder
         if params.url.lower().startswith(("http://", "https://")):
@@ -95,7 +96,10 @@ class Remote:
 
     def is_stored(self, archive: Archive, store: Store) -> bool:
         """Whether the store has this archive."""
-        return self._stored(archive, store) is not None
+        stored = self._stored(archive, store)
+        if stored:
+            self._known_as_stored[archive.name] = stored
+        return stored is not None
 
     def fetch(self, archives: Sequence[Archive], *, store: Store, workers: int | None) -> Iterator[Fetched]:
         """Fetch archives of the list into the store, `jobs` at a time; first come those that are there.
@@ -108,7 +112,8 @@ class Remote:
         """
         missing = []
         for archive in archives:
-            stored = self._stored(archive, store)
+            # To look again would mean to check all its bytes again.
+            stored = self._known_as_stored.get(archive.name) or self._stored(archive, store)
             if stored:
                 yield stored
             else:
@@ -144,7 +149,7 @@ class Remote:
 
     def _stored(self, archive: Archive, store: Store) -> Fetched | None:
         entry = store.get("archive", self._folder.identity(archive))
-        return _fetched(archive, entry) if entry else None
+        return _fetched(archive, entry, store) if entry else None
 
     def _fetch(self, archive: Archive, store: Store) -> Fetched:
         identity = self._folder.identity(archive)
@@ -159,7 +164,7 @@ class Remote:
                 error.filename = error.filename or str(store.root)  # a failed write names no file
                 raise
             part.forget()
-        return _fetched(archive, entry)
+        return _fetched(archive, entry, store)
 
 
 @contextmanager
@@ -177,9 +182,8 @@ def _alone(store: Store, server: str) -> Iterator[None]:
         lock.release()
 
 
-def _fetched(archive: Archive, entry: Path) -> Fetched:
-    path = entry / archive.name
-    return Fetched(archive, path=path, sha256=sha256_of(path))
+def _fetched(archive: Archive, entry: Path, store: Store) -> Fetched:
+    return Fetched(archive, path=entry / archive.name, sha256=store.digests(entry)[archive.name])
 
 
 def _stem(name: str, suffixes: tuple[str, ...]) -> str:

@@ -74,7 +74,7 @@ class Store:
         if not entry.is_dir():
             return None
         try:
-            sums = json.loads((entry / _SUMS).read_text())
+            sums = self.digests(entry)
             damaged = [name for name, digest in sums.items() if sha256_of(entry / name) != digest]
         except (OSError, ValueError) as error:
             damaged = [str(error)]
@@ -84,6 +84,10 @@ class Store:
             return None
         os.utime(entry)  # trim removes what was not used for longest
         return entry
+
+    def digests(self, entry: Path) -> dict[str, str]:
+        """Name and sha256 of each file of an entry that `get` or `put` has returned."""
+        return json.loads((entry / _SUMS).read_text())
 
     def put(self, kind: str, key: str, fill: Callable[[Path], None]) -> Path:
         """Let `fill` write an entry's files into an empty folder, then make it an entry at once, by renaming it."""

@@ -364,7 +364,7 @@ def test_says_beforehand_what_it_will_take(
     run(server.url, raw, store, limit=4)
     assert capsys.readouterr().out == (
         "scrape: 4 of 12 archives selected, 0 of them already stored; 4 to fetch, about 80.1 kB; "
-        "all stages will need about 320 kB of disk\n"
+        "all stages will need about 240 kB of disk\n"
     )
     run(server.url, raw, store, limit=6)
     assert "6 of 12 archives selected, 4 of them already stored; 2 to fetch, about 40.1 kB" in capsys.readouterr().out
