@@ -1,0 +1,258 @@
+"""Features against librosa called directly on the samples, with the same settings; the utterance spectrum by hand."""
+
+import io
+import math
+import tarfile
+from dataclasses import replace
+
+import librosa
+import numpy as np
+import pytest
+import scipy.stats
+import soundfile
+
+from support.sounds import PARAMS, RATE_HZ, glide, noise, pulses, sine, times
+from voicetraits.features.extractor import FeatureExtractor
+from voicetraits.features.pitch import PitchTracker
+from voicetraits.features.spectrum import describe
+
+STATISTICS = {"mean": np.mean, "min": np.min, "max": np.max, "std": np.std}
+EXTRACTOR = FeatureExtractor(PARAMS)
+FRAMES = {"n_fft": PARAMS.n_fft, "hop_length": PARAMS.hop_length, "win_length": PARAMS.frame_length}
+
+
+def wobble(seconds: float = 1.0) -> np.ndarray:
+    """A voice with vibrato and a slow change of level, in noise."""
+    hz = 130 + 8 * np.sin(2 * np.pi * 5 * times(seconds))
+    phase = 2 * np.pi * np.cumsum(hz) / RATE_HZ
+    level = 0.1 + 0.1 * np.sin(2 * np.pi * 1.5 * times(seconds))
+    return level * sum(np.cos(k * phase) / k for k in range(1, 12)) + noise(seconds, seed=1, amplitude=0.01)
+
+
+SIGNALS = {
+    "glide": glide(80, 350, 1.5),
+    "fall": glide(300, 65, 1.0),
+    "wobble": wobble(),
+    "noise": noise(1.0),
+    "sine in noise": sine(220) + noise(1.0, amplitude=0.1),
+    "pulses, then none": np.r_[pulses(90, 0.5), np.zeros(6000), pulses(160, 0.5)],
+    "odd length": wobble()[:9973],
+}
+
+
+@pytest.fixture(params=SIGNALS.values(), ids=SIGNALS.keys())
+def samples(request) -> np.ndarray:
+    return request.param.astype(np.float32)
+
+
+def assert_same_path(samples: np.ndarray, params=PARAMS) -> None:
+    tracker = PitchTracker(
+        sample_rate_hz=RATE_HZ,
+        min_hz=params.f0_min_hz,
+        max_hz=params.f0_max_hz,
+        frame_length=params.f0_frame_length,
+        hop_length=params.hop_length,
+    )
+    # In float64, as ours: librosa's differences of float32 samples have an error that can move a frame.
+    expected, _, _ = librosa.pyin(
+        samples.astype(np.float64),
+        fmin=params.f0_min_hz,
+        fmax=params.f0_max_hz,
+        sr=RATE_HZ,
+        frame_length=params.f0_frame_length,
+        hop_length=params.hop_length,
+    )
+    np.testing.assert_array_equal(tracker(samples), expected)
+
+
+def test_pyin_path_frame_by_frame(samples):
+    assert_same_path(samples)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"f0_min_hz": 120.0, "f0_max_hz": 260.0},
+        {"hop_seconds": 0.02},
+        {"hop_seconds": 0.001},  # no step to another pitch is possible from frame to frame
+        {"hop_seconds": 0.05},  # a step to any pitch is
+        {"f0_frame_seconds": 0.04},
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:With fmin")
+def test_pyin_path_with_other_settings(changes):
+    assert_same_path(SIGNALS["fall"][: RATE_HZ // 2], replace(PARAMS, **changes))
+
+
+@pytest.mark.slow
+def test_pyin_path_on_real_speech(mirror):
+    archives = sorted(mirror.rglob("*.tgz"))
+    clips = 0
+    for archive in archives[:: len(archives) // 8]:
+        with tarfile.open(archive) as tar:
+            for member in [m for m in tar.getmembers() if m.name.endswith((".wav", ".flac"))][:2]:
+                samples, rate_hz = soundfile.read(io.BytesIO(tar.extractfile(member).read()), dtype="float32")
+                assert rate_hz == RATE_HZ
+                assert_same_path(samples)
+                clips += 1
+    assert clips >= 8
+
+
+def test_statistics_of_the_pitch(samples):
+    f = dict(zip(EXTRACTOR.names, EXTRACTOR(samples).tolist(), strict=True))
+    f0_hz, voiced, _ = librosa.pyin(
+        samples.astype(np.float64),
+        fmin=PARAMS.f0_min_hz,
+        fmax=PARAMS.f0_max_hz,
+        sr=RATE_HZ,
+        frame_length=PARAMS.f0_frame_length,
+        hop_length=PARAMS.hop_length,
+    )
+    assert f["voiced_share"] == pytest.approx(voiced.mean(), rel=1e-6)
+    if voiced.any():
+        own = f0_hz[voiced]
+        assert f["f0_median_hz"] == pytest.approx(np.median(own), rel=1e-6)
+        assert f["f0_mean_hz"] == pytest.approx(own.mean(), rel=1e-6)
+        assert f["f0_std_hz"] == pytest.approx(own.std(), rel=1e-5, abs=1e-6)
+        assert f["f0_q25_hz"] == pytest.approx(np.quantile(own, 0.25), rel=1e-6)
+        assert f["f0_q75_hz"] == pytest.approx(np.quantile(own, 0.75), rel=1e-6)
+        assert f["f0_range_hz"] == pytest.approx(own.max() - own.min(), rel=1e-6, abs=1e-6)
+
+
+def assert_close(actual: dict[str, float], expected: dict[str, float]) -> None:
+    for name, value in expected.items():
+        # The absolute part is for values near 0, such as a smallest tonnetz.
+        assert actual[name] == pytest.approx(value, rel=1e-4, abs=2e-6), name
+
+
+def test_series_over_frames(samples):
+    amplitudes = np.abs(librosa.stft(samples, **FRAMES))
+    y = {"y": samples, "sr": RATE_HZ, **FRAMES}
+    chroma = librosa.feature.chroma_stft(**y, tuning=0.0)
+    expected = {
+        "zero_crossing_rate_{}": librosa.feature.zero_crossing_rate(
+            samples, frame_length=PARAMS.frame_length, hop_length=PARAMS.hop_length
+        ),
+        "rolloff_{}_hz": librosa.feature.spectral_rolloff(**y),
+        "flatness_{}": librosa.feature.spectral_flatness(y=samples, **FRAMES),
+        "bandwidth_{}_hz": librosa.feature.spectral_bandwidth(**y),
+        "centroid_{}_hz": librosa.feature.spectral_centroid(**y),
+        "rms_{}": librosa.feature.rms(S=amplitudes, frame_length=PARAMS.n_fft),
+    }
+    for i, row in enumerate(librosa.feature.tonnetz(chroma=chroma), start=1):
+        expected[f"tonnetz_{i}_{{}}"] = row
+    for i, row in enumerate(librosa.feature.spectral_contrast(**y, n_bands=5), start=1):
+        expected[f"contrast_{i}_{{}}_db"] = row
+    assert_close(
+        dict(zip(EXTRACTOR.names, EXTRACTOR(samples).tolist(), strict=True)),
+        {
+            name.format(statistic): float(function(series.astype(np.float64)))
+            for name, series in expected.items()
+            for statistic, function in STATISTICS.items()
+        },
+    )
+
+
+def test_rms_of_the_samples():
+    """Where the level is steady, the windowed frame's RMS is the samples' own times a constant of the window."""
+    samples = (sine(440) + sine(1234)).astype(np.float32)
+    windowed = EXTRACTOR(samples)[EXTRACTOR.names.index("rms_max")]
+    direct = librosa.feature.rms(y=samples, frame_length=PARAMS.frame_length, hop_length=PARAMS.hop_length).max()
+    assert windowed == pytest.approx(direct * math.sqrt(3 / 8 * PARAMS.frame_length / PARAMS.n_fft), rel=0.01)
+
+
+@pytest.mark.parametrize("width", [128, 20])
+def test_mfcc_and_deltas_without_pre_emphasis(samples, width):
+    extractor = FeatureExtractor(replace(PARAMS, pre_emphasis=0.0, mel_bands=width))
+    mel = librosa.feature.melspectrogram(y=samples, sr=RATE_HZ, n_mels=width, **FRAMES)
+    log_mel_db = librosa.power_to_db(mel, top_db=None)
+    mfcc = librosa.feature.mfcc(S=log_mel_db, n_mfcc=PARAMS.mfcc)
+    delta = librosa.feature.delta(mfcc, mode="nearest")
+    row, own_log_mel_db = extractor.extract(samples)
+    np.testing.assert_allclose(own_log_mel_db.T, log_mel_db, rtol=1e-3, atol=0.01)
+    actual = dict(zip(extractor.names, row.tolist(), strict=True))
+    for name, series in (("mfcc", mfcc), ("mfcc_delta", delta)):
+        for i, values in enumerate(series.astype(np.float64)):
+            # The sum of tens of bands of about −50 dB has an error of 1e-5 in float32.
+            assert actual[f"{name}_{i:02d}_mean"] == pytest.approx(values.mean(), rel=1e-4, abs=1e-4)
+            assert actual[f"{name}_{i:02d}_std"] == pytest.approx(values.std(), rel=1e-4, abs=1e-4)
+
+
+def test_pre_emphasis_in_the_spectrum_is_that_of_the_samples():
+    """On steady noise; at the ends of a clip, and with a window, the two differ a little."""
+    samples = noise(4.0).astype(np.float32)
+    own = 10 ** (EXTRACTOR.extract(samples)[1].astype(np.float64) / 10)  # (frames, bands)
+    filtered = librosa.effects.preemphasis(samples, coef=PARAMS.pre_emphasis)
+    mel = librosa.feature.melspectrogram(y=filtered, sr=RATE_HZ, n_mels=PARAMS.mel_bands, **FRAMES)
+    ratio = own.mean(axis=0) / mel.mean(axis=1)
+    # Where pre-emphasis takes away 30 dB, Hann's side lobes of louder neighbours count.
+    assert ratio[4:] == pytest.approx(1, abs=0.03)
+    assert ratio[:4] == pytest.approx(1, abs=0.25)
+
+
+def specprop(frequencies_hz: list[float], amplitudes: list[float]) -> dict[str, float]:
+    """seewave's specprop, written out from its help page, one number at a time."""
+    n, total = len(amplitudes), math.fsum(amplitudes)
+    a = [amplitude / total for amplitude in amplitudes]
+
+    def quantile(share: float) -> float:
+        cumulated = 0.0
+        for f, weight in zip(frequencies_hz, a, strict=True):
+            cumulated += weight
+            if cumulated > share:
+                return f
+        raise AssertionError(share)
+
+    mean = math.fsum(f * weight for f, weight in zip(frequencies_hz, a, strict=True))
+    average = math.fsum(a) / n
+    s = math.sqrt(math.fsum((weight - average) ** 2 for weight in a) / (n - 1))
+    peak = max(range(n), key=a.__getitem__)
+    left, middle, right = a[peak - 1], a[peak], a[peak + 1]
+    shift = (left - right) / (left - 2 * middle + right) / 2
+    return {
+        "mean_frequency_hz": mean,
+        "deviation_hz": math.sqrt(math.fsum(w * (f - mean) ** 2 for f, w in zip(frequencies_hz, a, strict=True))),
+        "median_hz": quantile(0.5),
+        "mode_hz": frequencies_hz[peak],
+        "peak_frequency_hz": frequencies_hz[peak] + shift * (frequencies_hz[1] - frequencies_hz[0]),
+        "q25_hz": quantile(0.25),
+        "q75_hz": quantile(0.75),
+        "iqr_hz": quantile(0.75) - quantile(0.25),
+        "skewness": math.fsum((weight - average) ** 3 for weight in a) / (n - 1) / s**3,
+        "kurtosis": math.fsum((weight - average) ** 4 for weight in a) / (n - 1) / s**4,
+        "entropy": -math.fsum(weight * math.log(weight) for weight in a) / math.log(n),
+        "flatness": math.exp(math.fsum(math.log(weight) for weight in a) / n) / average,
+    }
+
+
+@pytest.mark.parametrize("name", ["glide", "wobble", "noise", "sine in noise"])
+@pytest.mark.parametrize(("prefix", "upper_hz"), [("spectrum", 8000), ("voice_range", PARAMS.voice_range_hz)])
+def test_utterance_spectrum(name, prefix, upper_hz):
+    """Lengths here are fast ones for an FFT, so that nothing is appended and the plain DFT is the oracle."""
+    samples = SIGNALS[name].astype(np.float32)
+    frequencies_hz = np.fft.rfftfreq(len(samples), 1 / RATE_HZ)
+    amplitudes = np.abs(np.fft.rfft(samples.astype(np.float64)))
+    inside = frequencies_hz <= upper_hz
+    expected = specprop(frequencies_hz[inside].tolist(), amplitudes[inside].tolist())
+    actual = dict(zip(EXTRACTOR.names, EXTRACTOR(samples).tolist(), strict=True))
+    assert len(expected) == len(describe(prefix, 0, upper_hz))
+    for key, value in expected.items():
+        assert actual[f"{prefix}_{key}"] == pytest.approx(value, rel=1e-4), key
+
+
+def test_utterance_spectrum_against_scipy():
+    """The same moments from scipy.stats, on samples of a length that is padded."""
+    samples = SIGNALS["odd length"].astype(np.float32)
+    length = 10_000  # the next length after 9,973, a prime, that has small factors only
+    amplitudes = np.abs(np.fft.rfft(samples.astype(np.float64), length))
+    n = len(amplitudes)
+    actual = dict(zip(EXTRACTOR.names, EXTRACTOR(samples).tolist(), strict=True))
+    # scipy's divide by n and by the population's deviation.
+    correction = (n - 1) / n
+    skewness = scipy.stats.skew(amplitudes) * correction**0.5
+    kurtosis = scipy.stats.kurtosis(amplitudes, fisher=False) * correction
+    assert actual["spectrum_skewness"] == pytest.approx(skewness, rel=1e-4)
+    assert actual["spectrum_kurtosis"] == pytest.approx(kurtosis, rel=1e-4)
+    assert actual["spectrum_entropy"] == pytest.approx(scipy.stats.entropy(amplitudes) / np.log(n), rel=1e-4)
+    assert actual["spectrum_flatness"] == pytest.approx(scipy.stats.gmean(amplitudes) / amplitudes.mean(), rel=1e-4)
