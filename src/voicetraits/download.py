@@ -37,7 +37,7 @@ RETRIES_WITHOUT_SERVER = 2
 SLOWEST_BYTES_PER_SECOND = 1000
 SLOW_START_SECONDS = 60.0
 LONGEST_ANSWER_SECONDS = 3600.0
-LARGEST_ARCHIVE_BYTES = 4 * 10**9
+LARGEST_UNANNOUNCED_BYTES = 4 * 10**9  # of a file whose length the server does not tell
 LARGEST_PAGE_BYTES = 10**8
 MOST_REDIRECTS = 5
 CHUNK_BYTES = 2**16
@@ -232,14 +232,14 @@ class Client:
         have = part.size if version and version.validator else 0
         headers = {"Range": f"bytes={have}-", "If-Range": version.validator} if have else {}
         with self._ask("GET", url, headers) as response:
-            goes_on = have and response.status_code in (206, 416)
+            goes_on = have > 0 and response.status_code in (206, 416)
             if goes_on and not _continues(response, version, have):
                 part.forget()
                 raise _PassingError("the server sent another part than the one asked for")
             if not goes_on:
                 _require(response, 200)
-                version = _Version(_validator(response), _content_length(response))
-            body = self._body(response, LARGEST_ARCHIVE_BYTES - have)
+                version, have = _Version(_validator(response), _content_length(response)), 0
+            body = self._body(response, (LARGEST_UNANNOUNCED_BYTES if version.bytes is None else version.bytes) - have)
             first = next(body, b"")
             if not goes_on:
                 # Before what is there is dropped for it.
@@ -253,9 +253,6 @@ class Client:
             part.end()
         elif part.size < version.bytes:
             raise _PassingError(f"the connection broke off after {part.size} of {version.bytes} bytes")
-        elif part.size > version.bytes:
-            part.forget()
-            raise _PassingError(f"the server sent more than the {version.bytes} bytes that it announced")
         return not goes_on and version.bytes is not None
 
     def _ask(self, method: str, url: str, headers: dict[str, str] | None = None) -> requests.Response:
@@ -343,7 +340,7 @@ class Client:
             if too_slow or seconds > LONGEST_ANSWER_SECONDS:
                 raise _PassingError(f"too slow: {received} bytes in {seconds:.0f} s")
             if received > most_bytes:
-                raise CannotFetchError(f"larger than allowed ({most_bytes} bytes)")
+                raise CannotFetchError(f"the server sends more than {most_bytes} bytes")
             yield chunk
 
 

@@ -65,9 +65,7 @@ def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int
     with folder_anew(folder) as aside:
         fetched, failed = _fetch(corpus, selected, aside, store=store, workers=workers, key=key)
         sizes = {path.name: path.stat().st_size for path in aside.iterdir()}
-        manifest = [
-            (one.archive.name, one.archive.source, sizes[one.archive.name], one.sha256) for one in fetched
-        ]
+        manifest = [(one.archive.name, one.archive.source, sizes[one.archive.name], one.sha256) for one in fetched]
         _write_table(manifest, ["name", "source", "bytes", "sha256"], aside / "manifest.csv")
         failures = [(one.archive.name, one.archive.source, one.failure) for one in failed]
         _write_table(failures, ["name", "source", "reason"], aside / "failed.csv")

@@ -17,6 +17,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -122,13 +123,15 @@ class Store:
             if not _is_running(int(aside.name.split("-")[0])):
                 shutil.rmtree(aside, ignore_errors=True)
         for file in self.partial.iterdir():
-            if time.time() - file.stat().st_mtime > _ABANDONED_SECONDS:
-                file.unlink(missing_ok=True)
-        entries = [
-            (entry.stat().st_mtime, sum(file.stat().st_size for file in entry.iterdir()), entry)
-            for entry in self.root.glob("*/??/*")
-            if (entry / _SUMS).exists()
-        ]
+            with suppress(FileNotFoundError):  # another process may be as busy here as we are
+                if time.time() - file.stat().st_mtime > _ABANDONED_SECONDS:
+                    file.unlink()
+        entries = []
+        for entry in self.root.glob("*/??/*"):
+            with suppress(FileNotFoundError):
+                if (entry / _SUMS).exists():
+                    size = sum(file.stat().st_size for file in entry.iterdir())
+                    entries.append((entry.stat().st_mtime, size, entry))
         excess = total = sum(size for _, size, _ in entries) - self.max_bytes
         for _, size, entry in sorted(entries):
             if excess <= 0:

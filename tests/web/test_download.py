@@ -167,6 +167,30 @@ def test_shrunken_file_starts_anew(server: FaultServer, part: PartialFile) -> No
     assert fetch(server, part) == small
 
 
+def test_more_than_the_rest_is_refused(server: FaultServer, part: PartialFile) -> None:
+    interrupted(server, part)
+
+    def with_more(handler: faults.Handler) -> None:
+        span = f"bytes {HALF}-{len(CONTENT) - 1}/{len(CONTENT)}"
+        handler.send(206, CONTENT[HALF:] + b"more", handler.file_headers() | {"Content-Range": span})
+
+    server.faults[NAME] = [with_more]
+    with pytest.raises(CannotFetchError, match=f"the server sends more than {len(CONTENT) - HALF} bytes"):
+        fetch(server, part)
+
+
+def test_less_than_the_rest_is_asked_for_again(server: FaultServer, part: PartialFile) -> None:
+    interrupted(server, part)
+
+    def with_less(handler: faults.Handler) -> None:
+        span = f"bytes {HALF}-{HALF + 99}/{len(CONTENT)}"
+        handler.send(206, CONTENT[HALF : HALF + 100], handler.file_headers() | {"Content-Range": span})
+
+    server.faults[NAME] = [with_less]
+    assert fetch(server, part) == CONTENT
+    assert server.requests[-1].headers["Range"] == f"bytes={HALF + 100}-"
+
+
 @pytest.mark.parametrize("fault", [faults.without_ranges, faults.wrong_range], ids=["ignored", "wrong"])
 def test_range_that_is_not_served_starts_anew(server: FaultServer, part: PartialFile, fault: faults.Fault) -> None:
     interrupted(server, part)
@@ -360,9 +384,9 @@ def test_answer_that_takes_for_ever_is_given_up(
 def test_answer_that_is_too_large_is_given_up(
     monkeypatch: pytest.MonkeyPatch, server: FaultServer, part: PartialFile
 ) -> None:
-    monkeypatch.setattr(download, "LARGEST_ARCHIVE_BYTES", 10**6)
+    monkeypatch.setattr(download, "LARGEST_UNANNOUNCED_BYTES", 10**6)
     server.faults[NAME] = [faults.endless]
-    with pytest.raises(CannotFetchError, match=r"larger than allowed \(1000000 bytes\)"):
+    with pytest.raises(CannotFetchError, match="the server sends more than 1000000 bytes"):
         fetch(server, part)
 
 
