@@ -35,13 +35,15 @@ def written_aside(path: Path) -> Iterator[Path]:
 def folder_anew(path: Path) -> Iterator[Path]:
     """A new folder to fill; it replaces `path` when the block ends well, and is removed when it does not."""
     aside = _aside(path)
+    old = aside.with_suffix(".old.tmp")
     aside.mkdir(parents=True)
     try:
         yield aside
         if path.exists():
-            shutil.rmtree(path)
+            os.replace(path, old)  # a kill in the midst of removing it in place would leave half a folder
         os.replace(aside, path)
     finally:
+        shutil.rmtree(old, ignore_errors=True)
         shutil.rmtree(aside, ignore_errors=True)
 
 
