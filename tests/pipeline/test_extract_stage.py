@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from conftest import Project
+from support.project import Project
 from support.submissions import audio_bytes, member, submission, tgz, tone, write_raw
 
 

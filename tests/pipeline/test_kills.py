@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import Project
 from support.kills import run_with_kills
+from support.project import Project
 from support.submissions import audio_bytes, member, tgz, tone, write_raw
 
 ARCHIVES = 16

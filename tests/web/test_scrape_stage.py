@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Project
 from support import fault_server as faults
 from support.archives import make_archives
 from support.fault_server import FaultServer
 from support.kills import run_with_kills
+from support.project import Project
 from support.web_servers import apache, free_port, nginx
 
 ARCHIVES = make_archives(30, size=60_000)
