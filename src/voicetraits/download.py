@@ -3,19 +3,15 @@
 The rules are those of RFC 9110: validators (section 8.8), Retry-After (10.2.3), If-Range (13.1.5), Range (14).
 """
 
-import gzip
-import json
 import queue
 import random
 import re
 import threading
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 from urllib.parse import urljoin
@@ -24,8 +20,8 @@ import requests
 import urllib3
 
 from voicetraits.errors import DataError
-from voicetraits.files import written_aside
 from voicetraits.index_page import is_below
+from voicetraits.partial import PartialFile, Version, gzip_problem
 
 T = TypeVar("T")
 
@@ -72,50 +68,6 @@ class Page:
     url: str
     content: bytes
     charset: str | None
-
-
-@dataclass(frozen=True)
-class _Version:
-    """Which version of the server's file a partial file is a part of: its validator and its length, where known."""
-
-    validator: str | None
-    bytes: int | None
-
-
-class PartialFile:
-    """A file that is being downloaded. A note beside it tells a later run what it is a part of."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._note = path.with_name(path.name + ".json")
-
-    @property
-    def size(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
-
-    @property
-    def version(self) -> _Version | None:
-        try:
-            return _Version(**json.loads(self._note.read_text()))
-        except (OSError, ValueError, TypeError):  # no note, or half a note: then it is a part of nothing known
-            return None
-
-    def begin(self, version: _Version) -> None:
-        """Drop what is there; what is written from now on is a part of `version`."""
-        self.forget()
-        with written_aside(self._note) as aside:
-            aside.write_text(json.dumps(asdict(version)))
-
-    def end(self) -> None:
-        """Note that nothing is missing, so that a later run need not ask."""
-        version = replace(self.version or _Version(None, None), bytes=self.size)
-        with written_aside(self._note) as aside:
-            aside.write_text(json.dumps(asdict(version)))
-
-    def forget(self) -> None:
-        """Remove the file, then the note: a file without its note is never trusted."""
-        self.path.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
 
 
 class Client:
@@ -238,7 +190,7 @@ class Client:
                 raise _PassingError("the server sent another part than the one asked for")
             if not goes_on:
                 _require(response, 200)
-                version, have = _Version(_validator(response), _content_length(response)), 0
+                version, have = Version(_validator(response), _content_length(response)), 0
             body = self._body(response, (LARGEST_UNANNOUNCED_BYTES if version.bytes is None else version.bytes) - have)
             first = next(body, b"")
             if not goes_on:
@@ -344,25 +296,12 @@ class Client:
             yield chunk
 
 
-def gzip_problem(path: Path) -> str | None:
-    """What is wrong with a gzip file, found by unpacking all of it; None if nothing is."""
-    if path.stat().st_size == 0:
-        return "the file is empty"
-    try:
-        with gzip.open(path) as file:
-            while file.read(2**20):
-                pass
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        return f"not a whole gzip file: {error}"
-    return None
-
-
 def _require(response: requests.Response, status: int) -> None:
     if response.status_code != status:
         raise CannotFetchError(_status(response))
 
 
-def _require_gzip(first: bytes, version: _Version) -> None:
+def _require_gzip(first: bytes, version: Version) -> None:
     if not first:
         raise (CannotFetchError if version.bytes == 0 else _PassingError)("the server sent an empty file")
     if not GZIP_MAGIC.startswith(first[: len(GZIP_MAGIC)]):
@@ -370,7 +309,7 @@ def _require_gzip(first: bytes, version: _Version) -> None:
         raise CannotFetchError(f"the server sent {what} in the archive's place")
 
 
-def _continues(response: requests.Response, version: _Version, have: int) -> bool:
+def _continues(response: requests.Response, version: Version, have: int) -> bool:
     """Whether an answer to a Range request goes on exactly where the partial file ends, in the same version."""
     span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
     return (

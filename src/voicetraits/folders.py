@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 import fsspec
 
 from voicetraits.corpus import Archive, selection_order
-from voicetraits.download import CannotFetchError, Client, PartialFile, gzip_problem
+from voicetraits.download import CannotFetchError, Client
 from voicetraits.index_page import archive_links, is_plain_name
+from voicetraits.partial import PartialFile, gzip_problem
 from voicetraits.store import plain_key
 
 #: Where an index page tells no sizes, the server is asked for those of so many archives.

@@ -11,12 +11,13 @@ from pydantic import Field
 from tqdm import tqdm
 
 from voicetraits.corpus import Archive, Fetched
-from voicetraits.download import CannotFetchError, Client, NoServerError, PartialFile
+from voicetraits.download import CannotFetchError, Client, NoServerError
 from voicetraits.errors import DataError
 from voicetraits.files import link_or_copy
 from voicetraits.folders import FileSystemFolder, Folder, WebFolder, without_password
 from voicetraits.parallel import in_threads
 from voicetraits.params import section
+from voicetraits.partial import PartialFile
 from voicetraits.store import Store, plain_key
 
 #: After so many archives in a row for which no server answered, the network is gone.

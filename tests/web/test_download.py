@@ -16,7 +16,8 @@ from support.archives import make_archives
 from support.fault_server import FaultServer
 from support.web_servers import free_port
 from voicetraits import download
-from voicetraits.download import CannotFetchError, Client, NoServerError, PartialFile, StoppedError
+from voicetraits.download import CannotFetchError, Client, NoServerError, StoppedError
+from voicetraits.partial import PartialFile
 
 (NAME, CONTENT), *_ = make_archives(1, size=40_000).items()
 HALF = 20_000
