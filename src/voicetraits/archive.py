@@ -24,7 +24,7 @@ _MAX_HEADER_BYTES = 32 * 1024
 # Below this, a high compression ratio does no harm: silence compresses a thousandfold.
 _RATIO_FREE_BYTES = 10_000_000
 _READ_BYTES = 1 << 18
-_MAX_NAME_BYTES = 255  # as file systems have it
+_MAX_NAME_BYTES = 200
 
 # What tarfile raises on headers that were made to confuse it, besides its own errors.
 _HEADER_ERRORS = (tarfile.TarError, ValueError, ArithmeticError, LookupError)

@@ -110,11 +110,13 @@ def list_sources(raw: Path) -> list[Source]:
         raise DataError(f"{manifest} is missing; run `dvc repro scrape`") from None
     except (KeyError, TypeError, ValueError):
         raise DataError(f"{manifest} has not the columns name, bytes and sha256; run `dvc repro scrape`") from None
-    files = {path.name for path in raw.iterdir() if _stem(path.name) != path.name}
-    if files != rows.keys():
-        name = min(files ^ rows.keys())
-        problem = "is not in its manifest.csv" if name in files else "is missing, though its manifest.csv names it"
-        raise DataError(f"{raw / name} {problem}; run `dvc repro scrape`")
+    if not rows:
+        raise DataError(f"{manifest} names no archive; run `dvc repro scrape`")
+    files = {path.name for path in raw.iterdir()}
+    if missing := rows.keys() - files:
+        raise DataError(f"{raw / min(missing)} is missing, though manifest.csv names it; run `dvc repro scrape`")
+    if unknown := {name for name in files - rows.keys() if name != _stem(name)}:
+        raise DataError(f"{raw / min(unknown)} is not in manifest.csv; run `dvc repro scrape`")
     stems = Counter(_stem(name) for name in rows)
     return [
         # Where a.tgz and a.tar.gz are both there, only their whole names tell them apart.
@@ -137,33 +139,39 @@ def extract(raw: Path, out: Path, params: ExtractParams, *, store: Store, worker
     sources = list_sources(raw)
     step = params.archives_per_shard
     shards = [sources[start : start + step] for start in range(0, len(sources), step)]
+    # Keys hang on the modules that are loaded, so they are made here: a worker process loads fewer.
+    tasks = [(shard, _key(shard, params)) for shard in shards]
     make = partial(_stored_shard, params=params, store=store)
-    tables = {_CLIPS: [_CLIPS_SCHEMA.empty_table()], _SUBMISSIONS: [_SUBMISSIONS_SCHEMA.empty_table()]}
-    tables[_QUARANTINE] = [_QUARANTINE_SCHEMA.empty_table()]
-    entries = map_in_workers(make, shards, workers=workers, description="extract", unit="shard")
+    tables = []
+    entries = map_in_workers(make, tasks, workers=workers, description="extract", unit="shard")
     for number, entry in enumerate(entries):
         link_or_copy(entry / _PART, out / f"part-{number:04d}.parquet")
-        for name, parts in tables.items():
-            parts.append(pq.read_table(entry / name))
-    clips, submissions, quarantine = (pa.concat_tables(parts) for parts in tables.values())
+        tables.append([pq.read_table(entry / name) for name in (_CLIPS, _SUBMISSIONS, _QUARANTINE)])
+    clips, submissions, quarantine = (pa.concat_tables(parts) for parts in zip(*tables, strict=True))
     quarantine = quarantine.to_pandas().sort_values(["archive", "member", "reason", "detail"])
     counts = _count(clips, quarantine, archives=len(sources), shards=len(shards))
     if not counts.clips_kept:
         reasons = ", ".join(f"{reason} {count}" for reason, count in counts.quarantined.items())
-        raise DataError(f"no clip is left of {len(sources)} archives in {raw} ({reasons or 'there is none'})")
+        raise DataError(
+            f"no clip is left of {len(sources)} archives in {raw} ({reasons}); check them, or `extract` in params.yaml"
+        )
     write_parquet(clips.sort_by("utterance_id"), out / _CLIPS)
     write_parquet(submissions.sort_by("archive"), out / _SUBMISSIONS)
     write_csv(quarantine.drop(columns="is_clip"), out / "quarantine.csv")
     return counts
 
 
-def _stored_shard(sources: Sequence[Source], *, params: ExtractParams, store: Store) -> Path:
+def _key(sources: Sequence[Source], params: ExtractParams) -> str:
+    inputs = [(source.archive, source.sha256) for source in sources]
+    return make_key(inputs=inputs, params=asdict(params), versions=_VERSIONS)
+
+
+def _stored_shard(sources_and_key: tuple[Sequence[Source], str], *, params: ExtractParams, store: Store) -> Path:
     """The store's entry for these archives, made where it is not there yet."""
+    sources, key = sources_and_key
     for source in sources:
         if source.path.stat().st_size != source.bytes or sha256_of(source.path) != source.sha256:
             raise DataError(f"{source.path} is not the file that manifest.csv describes; run `dvc repro scrape`")
-    inputs = [(source.archive, source.sha256) for source in sources]
-    key = make_key(inputs=inputs, params=asdict(params), versions=_VERSIONS)
     return store.get_or_make("audio", key, partial(_write_shard, sources, params))
 
 

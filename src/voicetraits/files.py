@@ -49,7 +49,7 @@ def folder_anew(path: Path) -> Iterator[Path]:
 
 def _aside(path: Path) -> Path:
     """A new name beside `path`; what a killed run left under such a name is removed."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 32}*.tmp"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
 
@@ -94,10 +94,14 @@ def sha256_of(path: Path) -> str:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Give `target` the content of `source`: by hard link where the file system allows it, else by copy."""
+    """Give `target`, a new file in a folder that is being filled, the content of `source`.
+
+    By hard link where the file system allows it, else by copy.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
+    except FileExistsError:
+        raise
     except OSError:
-        with written_aside(target) as aside:
-            shutil.copyfile(source, aside)
+        shutil.copyfile(source, target)

@@ -69,8 +69,12 @@ def test_workers_folder_and_store_change_no_byte(extracted: Project, tmp_path: P
     elsewhere.set_params(extract__archives_per_shard=2, compute__workers=1)
     elsewhere.run("extract")
     assert outputs(elsewhere) == outputs(extracted)
+    entries = {path: path.stat().st_ino for path in elsewhere.folder.glob("store/audio/??/*")}
+    assert len(entries) == 5
+    elsewhere.set_params(compute__workers=2)
     elsewhere.run("extract")  # from the store
     assert outputs(elsewhere) == outputs(extracted)
+    assert {path: path.stat().st_ino for path in elsewhere.folder.glob("store/audio/??/*")} == entries
 
 
 def test_stage_never_writes_through_a_linked_file(extracted: Project, tmp_path: Path) -> None:

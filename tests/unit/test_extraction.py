@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import tarfile
+import tracemalloc
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -151,6 +152,18 @@ def test_same_bytes_from_the_store_as_made_anew(tmp_path, store, five):
     assert bytes_of(tmp_path / "first") == bytes_of(tmp_path / "stored") == bytes_of(tmp_path / "anew")
 
 
+def test_memory_holds_one_archive_at_a_time(tmp_path, store):
+    archive = submission("long", clips=1, seconds=30)  # 1 MB of samples
+    raw = write_raw(tmp_path / "raw", {f"{number}.tgz": archive for number in range(40)})
+    tracemalloc.start()
+    counts = run(raw, tmp_path / "audio", store, archives_per_shard=40, max_duration_seconds=60.0)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert counts.clips_kept == 40
+    assert peak_bytes < 20_000_000
+    assert pq.ParquetFile(tmp_path / "audio" / "part-0000.parquet").num_row_groups == 40
+
+
 def test_shard_size_changes_nothing_but_the_parts(tmp_path, store, five):
     raw = write_raw(tmp_path / "raw", five)
     rows = []
@@ -242,8 +255,8 @@ def break_all(raw: Path) -> None:
         (drop_manifest, "manifest.csv is missing; run `dvc repro scrape`"),
         (drop_column, "manifest.csv has not the columns name, bytes and sha256; run `dvc repro scrape`"),
         (misspell_size, "manifest.csv has not the columns name, bytes and sha256; run `dvc repro scrape`"),
-        (drop_archive, "user3-2008-abc.tgz is missing, though its manifest.csv names it; run `dvc repro scrape`"),
-        (add_archive, "new.tgz is not in its manifest.csv; run `dvc repro scrape`"),
+        (drop_archive, "user3-2008-abc.tgz is missing, though manifest.csv names it; run `dvc repro scrape`"),
+        (add_archive, "new.tgz is not in manifest.csv; run `dvc repro scrape`"),
         (shorten_archive, "user3-2008-abc.tgz is not the file that manifest.csv describes; run `dvc repro scrape`"),
         (change_archive, "user3-2008-abc.tgz is not the file that manifest.csv describes; run `dvc repro scrape`"),
         (break_all, "no clip is left of 5 archives"),
@@ -259,7 +272,7 @@ def test_what_does_not_fit_together_is_one_clear_line(tmp_path, store, five, dam
 
 
 def test_no_archives_at_all(tmp_path, store):
-    with pytest.raises(DataError, match="no clip is left of 0 archives"):
+    with pytest.raises(DataError, match=r"raw/manifest.csv names no archive; run `dvc repro scrape`$"):
         run(write_raw(tmp_path / "raw", {}), tmp_path / "audio", store)
 
 
