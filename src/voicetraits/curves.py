@@ -4,20 +4,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 from dvclive import Live
 from scmrepo.exceptions import SCMError
 
 from voicetraits.errors import DataError
-from voicetraits.files import folder_anew
+from voicetraits.files import folder_anew, write_csv
 from voicetraits.training import OpenLog
 
 
 @contextmanager
 def recorded_curves(folder: Path, figures: Sequence[str]) -> Iterator[OpenLog]:
-    """Record the figures of each step below `folder`, anew.
+    """Record the figures of each step below `folder`, anew: as DVCLive does, and in one table, `curves.csv`.
 
     Yields a function that opens the log of a fold: fold 0 logs `loss/train`, fold 3 `fold-3/loss/train`. Where nothing
-    is logged (the target was skipped), the files of `figures` hold a header only, so that plots still find them.
+    is logged (the target was skipped), the table and the files of `figures` hold a header only, so that plots still
+    find them.
 
     Raises:
         DataError: git has no commit yet, without which DVCLive does not start.
@@ -28,8 +30,10 @@ def recorded_curves(folder: Path, figures: Sequence[str]) -> Iterator[OpenLog]:
         except SCMError:
             raise DataError('git has no commit yet: run `git add -A && git commit -m "Start"` once') from None
 
+        rows: list[tuple] = []
+
         def open_log(fold: str) -> "_Log":
-            return _Log(live, "" if fold == "0" else f"fold-{fold}/")
+            return _Log(live, fold, rows)
 
         with live:
             yield open_log
@@ -38,13 +42,17 @@ def recorded_curves(folder: Path, figures: Sequence[str]) -> Iterator[OpenLog]:
             if not curve.exists():
                 curve.parent.mkdir(parents=True, exist_ok=True)
                 curve.write_text(f"step\t{curve.stem}\n")
+        write_csv(pd.DataFrame(rows, columns=["fold", "figure", "side", "step", "value"]), aside / "curves.csv")
 
 
 class _Log:
-    def __init__(self, live: Live, prefix: str) -> None:
-        self._live, self._prefix = live, prefix
+    def __init__(self, live: Live, fold: str, rows: list[tuple]) -> None:
+        self._live, self._fold, self._rows = live, fold, rows
+        self._prefix = "" if fold == "0" else f"fold-{fold}/"
 
     def __call__(self, step: int, figures: Mapping[str, float]) -> None:
         self._live.step = step
         for name, value in figures.items():
             self._live.log_metric(self._prefix + name, float(value))
+            figure, side = name.split("/")
+            self._rows.append((self._fold, figure, side, step, float(value)))
