@@ -4,8 +4,8 @@ A damaged archive (cut off, corrupt, past a limit) is damaged as a whole: `SetAs
 nothing of what was read before. A member that is not a plain file with a plain name is handed over with the problem in
 place of its content, and reading goes on.
 
-A tar ends at its first block of zeros; like other readers, this one ignores what some writers leave behind it. The gzip
-stream is read to its end all the same, for its check sum.
+A tar ends at its first block of zeros. What is behind it (some writers leave their buffer's rest there) is not read as
+members but, unless it is more zeros, reported as one; the gzip stream is read to its end for its check sum.
 """
 
 import gzip
@@ -14,6 +14,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from voicetraits.quarantine import Reason, SetAside, printable
@@ -25,6 +26,7 @@ _MAX_HEADER_BYTES = 32 * 1024
 _RATIO_FREE_BYTES = 10_000_000
 _READ_BYTES = 1 << 18
 _MAX_NAME_BYTES = 200
+_BEHIND_THE_END = "(behind the end)"  # stands for a name
 
 # What tarfile raises on headers that were made to confuse it, besides its own errors.
 _HEADER_ERRORS = (tarfile.TarError, ValueError, ArithmeticError, LookupError)
@@ -154,6 +156,9 @@ def _members(stream: _Inflated, limits: Limits) -> Iterator[Member]:
             if content is not None:
                 yield Member(info.name, content)
             stream.expect_headers(tar.offset)
+        stream.expect_content()
+        if any(chunk.strip(b"\0") for chunk in iter(partial(tar.fileobj.read, _READ_BYTES), b"")):
+            yield Member(_BEHIND_THE_END, SetAside(Reason.TRAILING_DATA, "the tar ends before the gzip stream does"))
     except _HEADER_ERRORS:
         raise SetAside(Reason.DAMAGED_TAR, "the tar ends too soon, or a header contradicts itself") from None
 
@@ -173,8 +178,8 @@ def _problem(info: tarfile.TarInfo, limits: Limits) -> SetAside | None:
     if info.issparse():
         return SetAside(Reason.SPARSE_FILE, f"a sparse file of {info.size} bytes")
     if not info.isreg():
-        kind = "a device" if info.isdev() and not info.isfifo() else "a fifo" if info.isfifo() else "an unknown type"
-        return SetAside(Reason.SPECIAL_FILE, f"{kind}, no plain file")
+        kind = "a fifo" if info.isfifo() else "a device" if info.isdev() else "of an unknown type"
+        return SetAside(Reason.SPECIAL_FILE, f"it is {kind}, no plain file")
     if info.size > limits.member_bytes:
         return SetAside(Reason.MEMBER_TOO_LARGE, f"{info.size} bytes, over {limits.member_bytes / 1e6:g} MB")
     base = info.name.rpartition("/")[2]

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     SPECIAL_FILE = "special_file"  # a device, a fifo, or a type that tar does not define
     SPARSE_FILE = "sparse_file"  # a file with holes
     MEMBER_TOO_LARGE = "member_too_large"  # above max_member_megabytes, or a text above 1 MB
+    TRAILING_DATA = "trailing_data"  # not a member: bytes behind the end of the tar, where no reader looks
     DUPLICATE = "duplicate"  # the archive has this utterance, or this text, already
 
     EMPTY = "empty"  # no bytes

@@ -136,12 +136,22 @@ def test_packing_is_blamed_before_what_it_packs(read):
     assert reason_of(read, whole[:-1]) is Reason.DAMAGED_GZIP
 
 
-def test_what_follows_the_end_of_the_tar_does_not_matter(read):
+def test_end_of_the_tar(read):
     plain = tar([BEFORE, AFTER])
-    assert read(gzip.compress(plain + b"rest of a buffer" * 64)) == read(gzip.compress(plain))
-    assert read(gzip.compress(plain[:1024]) + gzip.compress(plain[1024:]) + bytes(99)) == read(gzip.compress(plain))
-    assert read(gzip.compress(plain[:2048])) == read(gzip.compress(plain))  # no end mark
+    sound = read(gzip.compress(plain))
+    assert len(sound) == 2
+    assert read(gzip.compress(plain[:1024]) + gzip.compress(plain[1024:]) + bytes(99)) == sound
+    assert read(gzip.compress(plain[:2048])) == sound  # no end mark
+    assert read(gzip.compress(plain + bytes(1_000_000))) == sound
     assert read(gzip.compress(bytes(1024))) == []
+
+
+@pytest.mark.parametrize("zeros", [512, 1024, 100_000, 1_000_000])
+@pytest.mark.parametrize("rest", [b"rest of a buffer", tar([AFTER])], ids=["junk", "another tar"])
+def test_what_is_behind_the_end_of_the_tar_is_reported(read, zeros, rest):
+    members = read(gzip.compress(tar([BEFORE])[:1024] + bytes(zeros) + rest))
+    assert [one.name for one in members] == ["top/before.txt", "(behind the end)"]
+    assert members[1].content.reason is Reason.TRAILING_DATA
 
 
 @pytest.mark.parametrize(
