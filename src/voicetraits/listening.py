@@ -31,6 +31,12 @@ def read_samples(audio: Path, utterance_id: str) -> np.ndarray:
 
 
 def write_wav(samples: np.ndarray, path: Path) -> None:
-    """Write int16 samples at 16 kHz as a .wav file."""
+    """Write int16 samples at 16 kHz as a .wav file.
+
+    Raises:
+        DataError: `path` is a folder.
+    """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name a file to write, such as {path / 'out.wav'}")
     with written_aside(path) as aside:
         soundfile.write(aside, samples, SAMPLE_RATE_HZ, subtype="PCM_16", format="WAV")

@@ -20,7 +20,7 @@ from support.submissions import audio_bytes, member, submission, tar, texts, tgz
 from voicetraits.corpus import selection_order
 from voicetraits.errors import DataError
 from voicetraits.extraction import Counts, extract, list_sources
-from voicetraits.listening import read_samples
+from voicetraits.listening import read_samples, write_wav
 from voicetraits.quarantine import Reason
 from voicetraits.store import Store
 from voicetraits.unpacking import ExtractParams
@@ -292,6 +292,8 @@ def test_an_utterance_can_be_found(tmp_path, store, five):
         DataError, match=r"^no utterance 'user2-2008-abc/a001' in .*/audio; the closest are user2-2008-abc/a0001, user"
     ):
         read_samples(tmp_path / "audio", "user2-2008-abc/a001")
+    with pytest.raises(DataError, match=r"is a folder; name a file to write, such as .*/out\.wav$"):
+        write_wav(samples, tmp_path)
 
 
 # --- The invariant: every archive and every clip is in the shards or in quarantine.csv ------------------------------
