@@ -13,7 +13,7 @@ from typing import Annotated, Self
 import numpy as np
 import pandas as pd
 from pydantic import Field
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import recall_score
 
 from voicetraits.errors import ParameterError
 from voicetraits.files import write_csv
@@ -64,13 +64,13 @@ class Model:
         self._mean = train.features.mean(axis=0, dtype=np.float64)
         scale = train.features.std(axis=0, dtype=np.float64)
         self._scale = np.where(scale > 0, scale, 1.0)
-        self._network = _network(len(self._feature_names), self._classes, params.l2)
+        network = _network(len(self._feature_names), self._classes, params.l2)
         train = balance_train(train, params.balance, np.random.default_rng(seed))
         validation = balance_validation(validation, params.balance)
-        self._network.compile(keras.optimizers.Adam(params.lr), "sparse_categorical_crossentropy")
+        network.compile(keras.optimizers.Adam(params.lr), "sparse_categorical_crossentropy")
         stop = keras.callbacks.EarlyStopping("val_loss", patience=params.patience, restore_best_weights=True)
         x, x_val = self._standardise(train.features), self._standardise(validation.features)
-        self._network.fit(
+        network.fit(
             x,
             train.labels,
             sample_weight=train.weights,
@@ -80,6 +80,8 @@ class Model:
             callbacks=[stop, _Logger(log, {"train": (x, train.labels), "val": (x_val, validation.labels)})],
             verbose=0,
         )
+        # Ours has no optimizer, whose state would be saved with the weights.
+        self._network.set_weights(network.get_weights())
 
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
         """(n, features) float32 -> (n, classes) float64."""
@@ -99,7 +101,7 @@ class Model:
     @classmethod
     def load(cls, folder: Path, *, classes: int, feature_names: Sequence[str]) -> Self:
         """Read what `save` wrote."""
-        scaling = pd.read_csv(folder / _SCALING, float_precision="round_trip")
+        scaling = pd.read_csv(folder / _SCALING)
         if tuple(scaling["feature"]) != tuple(feature_names):
             raise ValueError(f"{_SCALING} names other features than config.yaml")
         model = cls(classes=classes, feature_names=feature_names)
@@ -115,7 +117,8 @@ def _network(features: int, classes: int, l2: float = 0.0) -> keras.Model:
     dense = keras.layers.Dense(
         classes, activation="softmax", kernel_regularizer=keras.regularizers.L2(l2), name="softmax"
     )
-    return keras.Sequential([keras.Input((features,)), dense])
+    # Named, since the name goes into the saved file, and by itself it would count the networks made before.
+    return keras.Sequential([keras.Input((features,)), dense], name="softmax_regression")
 
 
 def _make_deterministic(seed: int) -> None:
@@ -135,5 +138,7 @@ class _Logger(keras.callbacks.Callback):
         if not np.isfinite(list(figures.values())).all():
             raise ParameterError("params.yaml: `train.lr` or `train.l2` is too large: the loss grew beyond all numbers")
         for side, (x, labels) in self._sides.items():
-            figures[f"uar/{side}"] = balanced_accuracy_score(labels, self.model(x).numpy().argmax(axis=1))
+            predicted = self.model(x).numpy().argmax(axis=1)
+            # Over the classes that occur: a small validation side may lack one.
+            figures[f"uar/{side}"] = recall_score(labels, predicted, labels=np.unique(labels), average="macro")
         self._log(epoch, figures)

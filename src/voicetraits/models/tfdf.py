@@ -73,6 +73,7 @@ class Model:
                 num_candidate_attributes_ratio=params.num_candidate_attributes_ratio,
                 min_examples=params.min_examples,
                 early_stopping="LOSS_INCREASE",
+                early_stopping_initial_iteration=0,
                 early_stopping_num_trees_look_ahead=params.patience,
                 random_seed=seed,
                 temp_directory=folder,
@@ -113,7 +114,7 @@ class Model:
     def load(cls, folder: Path, *, classes: int, feature_names: Sequence[str]) -> Self:
         """Read what `save` wrote."""
         model = cls(classes=classes, feature_names=feature_names)
-        importances = pd.read_csv(folder / _IMPORTANCES, float_precision="round_trip")
+        importances = pd.read_csv(folder / _IMPORTANCES)
         if tuple(importances["feature"]) != tuple(feature_names):
             raise ValueError(f"{_IMPORTANCES} names other features than config.yaml")
         model._importances = importances["summed_gain"].to_numpy()
