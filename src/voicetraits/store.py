@@ -148,7 +148,8 @@ def make_key(*, versions: tuple[str, ...] = (), **parts: Any) -> str:
     """A key for an entry: sha256 over the named inputs and params, and over the code and libraries that make it.
 
     The code is every module of this library that is loaded now, which is what the calling stage depends on; `versions`
-    names the distributions whose release may change the bytes (`numpy`, `soxr`).
+    names the distributions whose release may change the bytes (`numpy`, `soxr`). Call it in the stage's own process: a
+    worker process has loaded less, and its keys would change with the number of workers.
     """
     library = Path(__file__).parent
     code = {
