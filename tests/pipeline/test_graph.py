@@ -1,0 +1,153 @@
+"""The graph as DVC sees it: a first run, a second, what each edited param reruns, and what dvc.yaml may say."""
+
+import json
+
+import dvc.schema
+import pytest
+from ruamel.yaml import YAML
+
+from support.dvc_project import ROOT, STAGES, DvcProject, leaves
+
+DVC_YAML = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")
+
+SOFTMAX, TFDF = ["train_softmax@gender", "train_softmax@age"], ["train_tfdf@gender", "train_tfdf@age"]
+
+#: Key of params.yaml, or a section of it: the stages that read it. The longest that fits counts.
+READERS = {
+    "corpora.demo": ["scrape"],
+    "corpora.demo.sources": ["scrape", "parse_metadata"],
+    "corpora.voxforge": [],  # not the corpus in use
+    "targets": ["split", "evaluate"],  # and the graph has a train stage for each target
+    "seed": ["split", *SOFTMAX, *TFDF, "evaluate"],
+    "extract": ["extract"],
+    "metadata": ["parse_metadata"],
+    "featurize": ["featurize"],
+    "split": ["split"],
+    "train": SOFTMAX,
+    "tfdf": TFDF,
+    "evaluate": ["evaluate"],
+    "compute": [],  # where it runs does not change what comes out
+}
+
+# `dvc status --json` for each of many params.yaml, in one process: DVC takes longer to start than to answer.
+STATUSES = """
+import json, pathlib, sys
+from dvc.cli import main
+for text in json.load(sys.stdin):
+    pathlib.Path("params.yaml").write_text(text)
+    assert main(["status", "--json"]) == 0
+    sys.stdout.flush()
+"""
+
+
+def test_the_first_run_runs_every_stage_and_complains_of_nothing(first_run):
+    project, printed = first_run
+    assert printed.ran == STAGES
+    assert printed.complaints == []
+    assert set(project.json("metrics/evaluate.json")) == {"gender", "age"}
+    assert "skipped" not in project.read("metrics/evaluate.json"), "too few speakers to test with"
+
+
+def test_git_holds_the_figures_and_not_the_data(finished: DvcProject):
+    assert finished.git("status", "--porcelain") == ""
+    tracked = set(finished.git("ls-files").splitlines())
+    assert {name for name in tracked if name.startswith("data/")} <= {"data/README.md"}
+    outs = [out for stage in finished.lock().values() for out in stage["outs"]]
+    for out in outs:
+        in_git = out["path"] in tracked or any(name.startswith(out["path"] + "/") for name in tracked)
+        assert in_git == (not out["path"].startswith("data/")), out["path"]
+
+
+def test_a_second_run_runs_nothing_in_three_seconds(finished: DvcProject):
+    printed = finished.dvc("repro")
+    assert (printed.ran, printed.cached) == ([], [])
+    assert printed.stdout.endswith("Data and pipelines are up to date.\n")
+    # Of processor time: the machine may be busy with something else.
+    assert printed.cpu_seconds < 3
+
+
+def test_an_edited_param_reruns_the_stages_that_read_it(working_copy: DvcProject):
+    path = working_copy.folder / "params.yaml"
+    original = path.read_text()
+    keys = [key for key, _ in leaves(working_copy.params()) if key != "corpus"]
+    texts = []
+    for key, value in leaves(working_copy.params()):
+        if key != "corpus":
+            working_copy.edit({key: _another(value)})
+            texts.append(path.read_text())
+            path.write_text(original)
+    answers = _statuses(working_copy, texts)
+    wrong = {
+        key: list(answer)
+        for key, answer in zip(keys, answers, strict=True)
+        if sorted(answer) != sorted(READERS[max((name for name in READERS if _is_in(key, name)), key=len)])
+    }
+    assert wrong == {}
+
+
+def _statuses(project: DvcProject, texts: list[str]) -> list[dict]:
+    done = project.run("python", "-c", STATUSES, stdin=json.dumps(texts))
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _is_in(key: str, section: str) -> bool:
+    return key == section or key.startswith(section + ".")
+
+
+def _another(value: object) -> object:
+    match value:
+        case str():
+            return value + "x"
+        case list():
+            return value[::-1]
+        case dict():
+            return {"x": "y"}
+        case None:
+            return 1
+    return value + 1
+
+
+def test_an_edited_script_or_module_reruns_the_stages_that_load_it(working_copy: DvcProject):
+    for name in ("src/voicetraits/models/softmax.py", "src/voicetraits/features/pitch.py", "src/split.py"):
+        with open(working_copy.folder / name, "a") as file:
+            file.write("# a remark\n")
+    assert set(working_copy.dvc("status", "--json").json()) == {*SOFTMAX, "evaluate", "featurize", "split"}
+
+
+def test_dag_and_status(finished: DvcProject):
+    drawn = finished.dvc("dag", "--mermaid").stdout
+    assert all(f'["{stage}"]' in drawn for stage in STAGES)
+    assert "train_tfdf@age" in finished.dvc("dag", "evaluate").stdout
+    assert finished.dvc("status").stdout == "Data and pipelines are up to date.\n"
+
+
+def test_dvc_yaml_is_valid():
+    dvc.schema.COMPILED_MULTI_STAGE_SCHEMA(DVC_YAML)
+
+
+@pytest.mark.parametrize("name", DVC_YAML["stages"])
+def test_manners_of_a_stage(name):
+    """What would turn the run cache off, break a clean clone, or work in one shell only."""
+    stage = DVC_YAML["stages"][name]
+    assert stage["desc"].endswith(".")
+    assert stage["cmd"] in (f"python src/{name}.py", f"python src/{name}.py ${{item.target}}")
+    assert "frozen" not in stage
+    assert all(isinstance(out, str) for out in stage.get("outs", [])), "an out with flags such as persist"
+    for flagged in [*stage.get("metrics", []), *stage.get("plots", [])]:
+        ((path, flags),) = flagged.items()
+        assert path.startswith("metrics/")
+        assert flags["cache"] is False
+        assert "persist" not in flags
+
+
+def test_vs_code_recommends_the_dvc_extension():
+    assert "iterative.dvc" in json.loads((ROOT / ".vscode/extensions.json").read_text())["recommendations"]
+
+
+def test_the_committed_lock_is_current(tmp_path):
+    """A clone of the last commit, whatever stands in the working tree, has nothing to run but to fetch its data."""
+    project = DvcProject(tmp_path / "clone")
+    DvcProject(ROOT).git("clone", "--quiet", ".", str(project.folder))
+    printed = project.dvc("repro", "--allow-missing", "--dry", check=False)
+    assert printed.ran == [], "run `dvc repro` and commit dvc.lock and metrics/ with what made them change"
+    assert printed.returncode == 0
