@@ -131,7 +131,7 @@ def cheap_features(clip):
 
 
 def test_bands_by_cheap_features(default_plan):
-    """A pitch threshold does well, more does better, nothing saturates, age is hard: roughly, on a clip of each submission."""
+    """On one clip of each submission: pitch alone does well, more does better, nothing saturates, age is hard."""
     plan = [one for one in default_plan if one.gender in ("male", "female") and one.age_group in demo.AGE_YEARS]
     with threadpool_limits(1):  # threads cost more than they save in products as small as these
         features = np.array([cheap_features(demo.render_clip(one, 0, 1)) for one in plan])
