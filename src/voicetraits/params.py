@@ -67,7 +67,7 @@ def get(params: Mapping[str, Any], key: str, kind: type[T]) -> T:
         value = value[part]
     try:
         # As JSON, strict mode takes a list for a tuple and a mapping for a section, and still no text for a number.
-        return pydantic.TypeAdapter(kind).validate_json(json.dumps(value, default=str))
+        return pydantic.TypeAdapter(kind).validate_json(json.dumps(value, default=str), strict=True)
     except pydantic.ValidationError as error:
         raise ParameterError(_explain(key, kind, error)) from None
 
@@ -85,6 +85,7 @@ def _explain(key: str, kind: type, error: pydantic.ValidationError) -> str:
 
 
 def _unknown(path: Path, key: str, known: list[str] | tuple[str, ...]) -> str:
-    close = get_close_matches(key, known, n=1)
-    hint = f"did you mean `{close[0]}`? " if close else ""
+    last_parts = {name.rpartition(".")[2]: name for name in known}
+    close = get_close_matches(key.rpartition(".")[2], last_parts, n=1)
+    hint = f"did you mean `{last_parts[close[0]]}`? " if close else ""
     return f"{path.name}: unknown key `{key}`; {hint}allowed: {', '.join(known)}"

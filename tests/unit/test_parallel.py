@@ -1,0 +1,75 @@
+"""Work in processes: in order, the same for any number of them, and a death is one line."""
+
+import os
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from voicetraits.errors import DataError, ParameterError
+from voicetraits.parallel import map_in_workers
+
+
+def run(function, tasks, workers):
+    return list(map_in_workers(function, tasks, workers=workers, description="work", unit="task"))
+
+
+def square_slowly_at_first(task: int) -> tuple[int, float]:
+    """The first tasks end last; a sum that would show another order of additions."""
+    time.sleep(0.05 * max(0, 3 - task))
+    matrix = np.random.default_rng(task).normal(size=(200, 200)).astype(np.float32)
+    return task, float((matrix @ matrix).sum())
+
+
+def fail_at(bad: int, task: int) -> int:
+    if task == bad:
+        raise ParameterError(f"task {task} is bad")
+    return task
+
+
+def die_at(bad: int, task: int) -> int:
+    if task == bad:
+        os._exit(9)
+    return task
+
+
+def blas_threads(_: int) -> list[int]:
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_results_are_in_order_and_the_same_for_any_number_of_workers():
+    one, two = (run(square_slowly_at_first, range(6), workers) for workers in (1, 2))
+    assert [task for task, _ in two] == list(range(6))
+    assert one == two
+
+
+@pytest.mark.parametrize("workers", [1, 2, None])
+def test_no_tasks(workers):
+    assert run(square_slowly_at_first, [], workers) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_reaches_the_caller_as_it_is(workers):
+    with pytest.raises(ParameterError, match=r"^task 2 is bad$"):
+        run(partial(fail_at, 2), range(5), workers)
+
+
+def test_a_worker_that_dies_is_one_line():
+    with pytest.raises(DataError) as caught:
+        run(partial(die_at, 1), range(4), 2)
+    assert str(caught.value) == (
+        "work: a worker process died, most often for want of memory; set compute.workers in params.yaml lower and run "
+        "again: what is finished is kept"
+    )
+    assert run(partial(die_at, 9), range(4), 2) == [0, 1, 2, 3], "the next work has new workers"
+
+
+def test_workers_have_one_blas_thread_each():
+    assert {threads for own in run(blas_threads, range(2), 2) for threads in own} == {1}
+
+
+def test_no_bar_where_nobody_watches(capfd):
+    run(partial(fail_at, 9), range(3), 2)
+    assert capfd.readouterr() == ("", "")
