@@ -1,0 +1,59 @@
+"""The pages say what is: figures are those of the committed runs, tables are those that the code makes."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import describe_features
+import summary
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_shows_the_figures_of_the_committed_run():
+    figures = json.loads((ROOT / "metrics/evaluate.json").read_text(encoding="utf-8"))
+    assert summary.table(figures) in README, "put what `python src/summary.py` prints into README.md"
+
+
+def test_the_readme_quotes_the_results_on_real_speech():
+    """Each table row in the section stands in the page that `make results` wrote."""
+    section = README.split("## Results on real speech")[1].split("\n## ")[0]
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "metrics/results").glob("*/README.md"))
+    rows = [line for line in section.splitlines() if line.startswith("| ") and re.search(r"\d\.\d{3}", line)]
+    assert len(rows) >= 3
+    for row in rows:
+        assert row in pages, row
+
+
+def test_the_feature_table_is_current(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    page = describe_features.PAGE.read_text(encoding="utf-8")
+    between = page.split(describe_features.START)[1].split(describe_features.END)[0]
+    assert between == describe_features.table(), "run `python src/describe_features.py`"
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "data/README.md", "metrics/README.md"])
+def test_links_lead_somewhere(page: str):
+    path = ROOT / page
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert local or page != "README.md"
+    for link in local:
+        assert (path.parent / link).exists(), link
+
+
+def test_requirements_are_pinned_and_name_no_index():
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        assert line.startswith("#") or re.match(r"[\w.\[\],-]+==[\w.!+-]+( ; .+)?$", line), line
+    wanted = re.findall(r"^[\w.-]+", (ROOT / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE)
+    pinned = re.findall(r"^([\w.-]+)==", text, re.MULTILINE)
+    assert {normalised(name) for name in wanted} <= {normalised(name) for name in pinned}
+
+
+def normalised(name: str) -> str:
+    """A distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
