@@ -3,6 +3,8 @@
 SHELL := /bin/sh
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
+# In the order in which they stand: what git lacks is said before an installation of minutes.
+.NOTPARALLEL:
 # Says when .venv was last made to match requirements.txt.
 READY := .venv/.ready
 
@@ -23,23 +25,23 @@ $(READY): requirements.txt
 	@sh tools/setup.sh
 	@touch $@
 
-check: $(READY)
+check:
 	@sh tools/check.sh
 
-repro: check
+repro: check $(READY)
 	@dvc repro
 	@python src/summary.py
 
-results: check
+results: check $(READY)
 	@python src/results.py "$(MIRROR)" "$(NAME)"
 
-pictures: check
+pictures: check $(READY)
 	@python src/pictures.py
 
-test: check
+test: check $(READY)
 	@python -m pytest -m "not slow"
 
-test-slow: check
+test-slow: check $(READY)
 	@python -m pytest -m slow
 
 lint: $(READY)

@@ -11,6 +11,8 @@ case "$(uname -s)-$(uname -m)" in
     *) fail "TensorFlow Decision Forests has no build for $(uname -s) on $(uname -m); use Linux x86-64, macOS on Apple silicon, or WSL on Windows" ;;
 esac
 
+# The Python that .venv is made with is not the one in it, which make puts first.
+PATH=${PATH#"$(pwd -P)/.venv/bin:"}
 python=
 for name in python3.11 python3.12 python3 python; do
     if "$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; then
