@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from support.dvc_project import STAGES, DvcProject, traced, tracing
+from support.dvc_project import STAGES, DvcProject, mirror_of, traced, tracing
 
 #: Read by several stages and in no stage's params: where it runs does not change what comes out.
 EXEMPT = "compute"
@@ -40,14 +40,6 @@ def test_both_for_another_corpus(working_copy: DvcProject, tmp_path):
     for stage in printed.ran:
         assert code_deps(working_copy, stage) == loaded_files(working_copy, trace, stage)
         assert set(working_copy.lock()[stage]["params"]["params.yaml"]) == read_keys(trace, stage)
-
-
-def mirror_of(project: DvcProject, folder: Path) -> Path:
-    """A folder with copies of the project's archives."""
-    folder.mkdir()
-    for archive in (project.folder / "data/raw").glob("*.tgz"):
-        (folder / archive.name).write_bytes(archive.read_bytes())
-    return folder
 
 
 def code_deps(project: DvcProject, stage: str) -> set[str]:

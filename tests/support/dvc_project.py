@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -177,6 +178,15 @@ def copy_working_tree(folder: Path) -> None:
         if name and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+
+
+def mirror_of(project: DvcProject, folder: Path) -> Path:
+    """A folder with copies of those of the project's archives that have usable clips."""
+    folder.mkdir()
+    clips = pd.read_parquet(project.folder / "data/audio/clips.parquet", columns=["archive"])
+    for archive in clips["archive"].unique():
+        shutil.copyfile(project.folder / f"data/raw/{archive}.tgz", folder / f"{archive}.tgz")
+    return folder
 
 
 def tracing(file: Path) -> dict[str, str]:
