@@ -37,11 +37,12 @@ class PitchThreshold:
         f0_median_hz = _floored(f0_median_hz)
         pitches = np.unique(f0_median_hz)
         middles = (pitches[1:] + pitches[:-1]) / 2 if len(pitches) > 1 else pitches
-        above_female = 1 - np.searchsorted(np.sort(f0_median_hz[female]), middles) / female.sum()
-        below_male = np.searchsorted(np.sort(f0_median_hz[~female]), middles) / (~female).sum()
-        uar = (above_female + below_male) / 2
+        women, men = np.sort(f0_median_hz[female]), np.sort(f0_median_hz[~female])
+        women_above, men_below = len(women) - np.searchsorted(women, middles), np.searchsorted(men, middles)
+        # UAR times 2 · women · men: in whole numbers, equals are equal.
+        right = women_above * len(men) + men_below * len(women)
         # Several thresholds may be as good; the middle one is the least accidental.
-        best = np.flatnonzero(uar == uar.max())
+        best = np.flatnonzero(right == right.max())
         threshold_hz = float(middles[best[len(best) // 2]])
         octaves = _octaves(f0_median_hz, threshold_hz)
         sign = np.where(female, 1, -1)

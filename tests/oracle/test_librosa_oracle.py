@@ -13,7 +13,7 @@ import soundfile
 
 from support.sounds import PARAMS, RATE_HZ, glide, noise, pulses, sine, times
 from voicetraits.features.extractor import FeatureExtractor
-from voicetraits.features.pitch import PitchTracker
+from voicetraits.features.pitch import PitchTracker, _decode
 from voicetraits.features.spectrum import describe
 
 STATISTICS = {"mean": np.mean, "min": np.min, "max": np.max, "std": np.std}
@@ -37,6 +37,7 @@ SIGNALS = {
     "sine in noise": sine(220) + noise(1.0, amplitude=0.1),
     "pulses, then none": np.r_[pulses(90, 0.5), np.zeros(6000), pulses(160, 0.5)],
     "odd length": wobble()[:9973],
+    "in loud noise": glide(130, 330, 0.6) + noise(0.6, seed=4, amplitude=0.4),
 }
 
 
@@ -70,19 +71,55 @@ def test_pyin_path_frame_by_frame(samples):
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "name"),
     [
-        {"f0_min_hz": 120.0, "f0_max_hz": 260.0},
-        {"hop_seconds": 0.02},
-        {"hop_seconds": 0.001},  # no step to another pitch is possible from frame to frame
-        {"hop_seconds": 0.05},  # a step to any pitch is
-        {"f0_frame_seconds": 0.04},
+        ({"f0_min_hz": 120.0, "f0_max_hz": 260.0}, "fall"),
+        ({"hop_seconds": 0.02}, "fall"),
+        ({"hop_seconds": 0.001}, "noise"),  # no step to another pitch is possible from frame to frame
+        ({"hop_seconds": 0.05}, "fall"),  # a step to any pitch is
+        ({"f0_frame_seconds": 0.04}, "in loud noise"),
+        ({"f0_frame_seconds": 0.01, "f0_min_hz": 200.0, "hop_seconds": 0.02}, "jumps"),
+        ({"f0_min_hz": 79.996}, "79.6 Hz"),  # the longest lag is half a bin below the range
     ],
     ids=str,
 )
 @pytest.mark.filterwarnings("ignore:With fmin")
-def test_pyin_path_with_other_settings(changes):
-    assert_same_path(SIGNALS["fall"][: RATE_HZ // 2], replace(PARAMS, **changes))
+def test_pyin_path_with_other_settings(changes, name):
+    others = {"jumps": np.concatenate([pulses(p, 0.1) for p in (72, 41, 75, 50, 60)]), "79.6 Hz": pulses(201, 0.5)}
+    samples = (SIGNALS | others)[name][: RATE_HZ // 2]
+    assert_same_path(samples[: RATE_HZ // 4] if name == "noise" else samples, replace(PARAMS, **changes))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_search_of_any_observations(seed):
+    """Branches that sounds hardly reach: jumps out of the band, voicing that is certain, two candidates in a bin."""
+    rng = np.random.default_rng(seed)
+    tracker = PitchTracker(sample_rate_hz=RATE_HZ, min_hz=150.0, max_hz=300.0, frame_length=512, hop_length=80)
+    n, frames = tracker.pitch_bins, 60
+    bins = rng.integers(-1, n, (frames, 3)).astype(np.int32)
+    shared = rng.random(frames) < 0.2
+    bins[shared, 1] = bins[shared, 0]
+    probabilities = rng.choice([0.0, 1e-3, 0.1, 0.3, 1 / 3, 1.0], (frames, 3))
+    observed = np.zeros((2 * n, frames))
+    for t in range(frames):
+        for k in range(3):
+            if bins[t, k] >= 0:
+                observed[bins[t, k], t] = probabilities[t, k]
+    observed[n:] = (1 - np.clip(observed[:n].sum(axis=0), 0, 1)) / n
+    width = round(35.92 * 12 * tracker.hop_length / RATE_HZ) * 10 + 1
+    within = librosa.sequence.transition_local(n, width, window="triangle", wrap=False)
+    transition = np.kron(librosa.sequence.transition_loop(2, 0.99), within)
+    ours = _decode(bins, probabilities, tracker._log_transitions)
+    best = librosa.sequence.viterbi(observed, transition, p_init=np.full(2 * n, 1 / (2 * n)))
+    log_observed = np.log(observed + np.finfo(float).tiny)
+    log_transition = np.log(transition + np.finfo(float).tiny)
+
+    def worth(states: np.ndarray) -> float:
+        steps = log_transition[states[:-1], states[1:]].sum()
+        return steps + log_observed[states, np.arange(frames)].sum()
+
+    # Not the states: of paths that are as good, either will do.
+    assert worth(ours) == pytest.approx(worth(best), rel=1e-12)
 
 
 @pytest.mark.slow

@@ -150,6 +150,11 @@ def test_speakers_are_drawn_as_a_whole():
     assert (once.sum(axis=1) == 3).all()
 
 
+def test_interval_is_in_the_middle():
+    assert interval(np.random.default_rng(0).permutation(1001) / 1000, 0.95) == pytest.approx((0.025, 0.975))
+    assert interval(np.arange(101.0), 0.8) == pytest.approx((10, 90))
+
+
 def simulate(rng: np.random.Generator, speakers: int, clips: int) -> pd.DataFrame:
     """Clips of one speaker succeed or fail together: a speaker's own accuracy is 0.95 or 0.55, 0.75 in the mean."""
     female = np.arange(speakers) % 2 == 0
@@ -266,6 +271,12 @@ def test_pitch_threshold_is_the_best_of_all(women, men):
     assert probabilities.sum(axis=1) == pytest.approx(1)
     np.testing.assert_array_equal(probabilities.argmax(axis=1) == 0, heard >= fitted.threshold_hz)
     np.testing.assert_array_equal(fitted.predict_proba(f0_hz, ("male", "female")), probabilities[:, ::-1])
+
+
+def test_of_thresholds_that_are_as_good_the_middle_one_is_taken():
+    """120, 180 and 240 Hz each sort out two thirds in the mean, at 150 and 210 Hz less."""
+    f0_hz, female = np.array([100.0, 140, 160, 200, 220, 260]), np.array([0, 1, 0, 1, 0, 1], bool)
+    assert PitchThreshold.fit(f0_hz, female).threshold_hz == 180
 
 
 def test_pitch_threshold_of_separate_groups_is_in_the_middle():

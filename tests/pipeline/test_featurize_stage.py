@@ -126,16 +126,19 @@ def test_the_sorted_table_is_the_same_for_any_shards(featurized, tmp_path):
 def test_another_setting_gives_other_features_into_new_files(featurized, tmp_path):
     """A file in the workspace may be a hard link of DVC's cache: nothing may be written through it."""
     project = Project(tmp_path / "linked")
-    write_shards(project, 12)
+    write_shards(project, 4)
     for name in ("data/features", "metrics", "store"):
         shutil.copytree(featurized.folder / name, project.folder / name, copy_function=os.link)
     before = outputs(featurized)
+    stale = project.folder / "data/features/functionals/part-0009.parquet"
+    stale.write_bytes(b"of a larger corpus")
     # More decimals than write_json keeps: the params must come back as they are.
     project.set_params(featurize__mfcc=13, featurize__pre_emphasis=0.9512345678)
     project.run("featurize")
     assert outputs(featurized) == before
     table = read_features(project.folder / "data/features")
-    assert len(list((project.folder / "data/features/functionals").iterdir())) == 1
+    assert not stale.exists()
+    assert len(list(project.folder.glob("store/features/??/*"))) == 6
     assert "mfcc_12_mean" in table.names
     assert "mfcc_13_mean" not in table.names
     assert table.params["pre_emphasis"] == 0.9512345678

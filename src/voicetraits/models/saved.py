@@ -155,11 +155,9 @@ def check_features(config: Config, names: Sequence[str], params: Mapping[str, An
     """Raise ModelError, naming the first difference, unless features are those that a model learnt from."""
     model = f"the {config.model} model for {config.target}"
     if missing := [name for name in config.feature_names if name not in names]:
-        raise ModelError(
-            f"{model} wants the feature {missing[0]!r}, which is not there (nor {len(missing) - 1} others)"
-        )
+        raise ModelError(f"{model} wants the feature {_first_of(missing)}, which is not there")
     if extra := [name for name in names if name not in config.feature_names]:
-        raise ModelError(f"{model} does not know the feature {extra[0]!r} (nor {len(extra) - 1} others)")
+        raise ModelError(f"{model} does not know the feature {_first_of(extra)}")
     if tuple(names) != config.feature_names:
         place = next(i for i, name in enumerate(names) if name != config.feature_names[i])
         raise ModelError(f"{model} wants {config.feature_names[place]!r} in column {place}, where {names[place]!r} is")
@@ -169,6 +167,10 @@ def check_features(config: Config, names: Sequence[str], params: Mapping[str, An
                 f"{model} learnt from features made with {key}={config.feature_params.get(key)}, these were made with "
                 f"{key}={value}; train it again with `dvc repro`, or set featurize.{key} back"
             )
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return f"{names[0]!r}" + (f" (and {len(names) - 1} more)" if len(names) > 1 else "")
 
 
 def write_skipped(folder: Path, reason: str) -> None:
