@@ -35,7 +35,9 @@ def archive_links(page: bytes, address: str, *, suffixes: tuple[str, ...], chars
         charset: the encoding that the server named, if any.
     """
     links: dict[str, Link] = {}
-    for anchor in BeautifulSoup(page, "html.parser", from_encoding=charset).find_all("a", href=True):
+    # Without a word from the server UTF-8 is tried first: a guess from few bytes may turn `~` into another sign.
+    soup = BeautifulSoup(page, "html.parser", from_encoding=charset or "utf-8")
+    for anchor in soup.find_all("a", href=True):
         try:
             url = requote_uri(urljoin(address, str(anchor["href"]).strip()))
             parts = urlsplit(url)

@@ -3,7 +3,7 @@
 from urllib.parse import quote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voicetraits.index_page import archive_links, is_below
@@ -229,6 +229,7 @@ def test_encoding_of_the_page() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30))
+@example(":~¡¡~")
 def test_any_plain_name_comes_back(stem: str) -> None:
     name = f"{stem}.tgz"
     plain = name.isprintable() and not name.startswith(".") and not {"/", "\\"} & set(name)
