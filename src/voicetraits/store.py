@@ -5,7 +5,7 @@ outside the project, each entry keyed by everything that made it. Stages assembl
 Deleting the store costs time only.
 
     <root>/<kind>/<first two digits of key>/<key>/   the entry's files and SHA256SUMS.json
-    <root>/aside/                                    entries being written
+    <root>/aside/                                    entries being written or removed
     <root>/partial/                                  partial downloads
 """
 
@@ -77,14 +77,14 @@ class Store:
         try:
             sums = self.digests(entry)
             damaged = [name for name, digest in sums.items() if sha256_of(entry / name) != digest]
+            os.utime(entry)  # trim removes what was not used for longest
         except (OSError, ValueError) as error:
             damaged = [str(error)]
-        if damaged:
+        if not damaged:
+            return entry
+        if self._remove(entry):  # else another process has just done so
             print(f"store: {entry} is damaged ({damaged[0]}); making it again", file=sys.stderr)
-            shutil.rmtree(entry, ignore_errors=True)
-            return None
-        os.utime(entry)  # trim removes what was not used for longest
-        return entry
+        return None
 
     def digests(self, entry: Path) -> dict[str, str]:
         """Name and sha256 of each file of an entry that `get` or `put` has returned."""
@@ -92,8 +92,8 @@ class Store:
 
     def put(self, kind: str, key: str, fill: Callable[[Path], None]) -> Path:
         """Let `fill` write an entry's files into an empty folder, then make it an entry at once, by renaming it."""
-        aside = self.root / "aside" / f"{os.getpid()}-{uuid4().hex}"
-        aside.mkdir(parents=True)
+        aside = self._new_aside()
+        aside.mkdir()
         entry = self._entry(kind, key)
         try:
             fill(aside)
@@ -102,8 +102,8 @@ class Store:
             entry.parent.mkdir(parents=True, exist_ok=True)
             try:
                 aside.rename(entry)
-            except OSError:
-                if not entry.is_dir():  # else another process made the same entry meanwhile
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # another process made the same entry meanwhile
                     raise
         finally:
             shutil.rmtree(aside, ignore_errors=True)
@@ -136,9 +136,25 @@ class Store:
         for _, size, entry in sorted(entries):
             if excess <= 0:
                 break
-            shutil.rmtree(entry, ignore_errors=True)
+            self._remove(entry)
             excess -= size
         return max(0, total - excess)
+
+    def _remove(self, entry: Path) -> bool:
+        """Remove an entry, renamed away first, so that nobody sees half of one; whether it was there."""
+        aside = self._new_aside()
+        try:
+            entry.rename(aside)
+        except FileNotFoundError:
+            return False
+        shutil.rmtree(aside)
+        return True
+
+    def _new_aside(self) -> Path:
+        """A new name in the folder for what is no entry yet, or no more."""
+        folder = self.root / "aside"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{os.getpid()}-{uuid4().hex}"
 
     def _entry(self, kind: str, key: str) -> Path:
         return self.root / kind / key[:2] / key
