@@ -30,7 +30,7 @@ def main() -> None:
 
 def read_charts(revisions: list[str]) -> dict[str, dict]:
     """Vega-Lite charts by title; the raw curves that DVCLive writes are in the learning curves and not drawn again."""
-    command = ["dvc", "plots", *(["diff", *revisions] if revisions else ["show"]), "--json"]
+    command = [sys.executable, "-m", "dvc", "plots", *(["diff", *revisions] if revisions else ["show"]), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise DataError(f"`{' '.join(command)}` failed: {done.stderr.strip().splitlines()[-1]}")

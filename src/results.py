@@ -6,6 +6,8 @@ for each of five seeds: each seed puts other speakers into the test set, and one
 
 import hashlib
 import json
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,18 +29,27 @@ def main() -> None:
     if len(sys.argv) != 3 or not all(sys.argv[1:]):
         raise DataError("say what to run on and how to name it: make results MIRROR=<folder or address> NAME=<name>")
     mirror, name = sys.argv[1:]
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
+        raise DataError(f"NAME is {name!r}; allowed: small letters, digits, dots, dashes and underscores")
     if "://" not in mirror:
         mirror = str(Path(mirror).resolve())
+    if subprocess.run(
+        ["git", "diff", "--quiet", "HEAD", "--", "src", "params.yaml", "dvc.yaml"], check=False
+    ).returncode:
+        print("results: changes that are not committed take no part", file=sys.stderr)
     out = Path("metrics/results").resolve() / name
-    with tempfile.TemporaryDirectory() as folder:
-        project = Path(folder) / "project"
+    # On the project's own disk, where files can be linked rather than copied.
+    scratch = Path(".dvc/tmp")
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        project = Path(folder).resolve() / "project"
         run("git", "clone", "--quiet", "--no-hardlinks", ".", str(project))
         set_params(project, mirror)
         tables = []
         for seed in SEEDS:
             print(f"results: seed {seed} of {SEEDS.start} to {SEEDS.stop - 1}", flush=True)
             set_seed(project, seed)
-            run("dvc", "repro", "--quiet", cwd=project)
+            run(sys.executable, "-m", "dvc", "repro", "--quiet", cwd=project)
             tables.append(pd.read_csv(project / "metrics/plots/scores.csv").assign(seed=seed))
         scores = pd.concat(tables)
         with folder_anew(out) as results:
@@ -51,7 +62,9 @@ def main() -> None:
 
 
 def run(*command: str, cwd: Path | None = None) -> None:
-    if subprocess.run(command, cwd=cwd, check=False).returncode:
+    # Stages call `python`: this one.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    if subprocess.run(command, cwd=cwd, env={**os.environ, "PATH": path}, check=False).returncode:
         raise DataError(f"`{' '.join(command)}` failed; see the lines above")
 
 

@@ -21,12 +21,13 @@ def main() -> None:
     print(table(json.loads(FIGURES.read_text(encoding="utf-8"))))
     if corpus == "demo":
         print("\nThese voices are synthetic: the figures show that the machinery works, and say nothing about people.")
-    clips = pd.read_parquet("data/audio/clips.parquet", columns=["utterance_id"])
+    clips = Path("data/audio/clips.parquet")
+    clip = pd.read_parquet(clips, columns=["utterance_id"])["utterance_id"].iloc[0] if clips.exists() else "<id>"
     print(
         "\nNext: source .venv/bin/activate\n"
         "      dvc plots show                   the curves, as a page\n"
         "      dvc exp run -S train.lr=1e-4     try a value; then dvc exp show, dvc metrics diff\n"
-        f"      python src/listen.py {clips['utterance_id'].iloc[0]}     hear a clip\n"
+        f"      python src/listen.py {clip}     hear a clip\n"
         "What each number means: metrics/README.md. Every knob: params.yaml."
     )
 

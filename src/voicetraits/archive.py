@@ -26,7 +26,7 @@ _MAX_HEADER_BYTES = 32 * 1024
 _RATIO_FREE_BYTES = 10_000_000
 _READ_BYTES = 1 << 18
 _MAX_NAME_BYTES = 200
-_BEHIND_THE_END = "(behind the end)"  # stands for a name
+_BEHIND_THE_END, _NO_NAME = "(behind the end)", "(no name)"  # stand for names
 
 # What tarfile raises on headers that were made to confuse it, besides its own errors.
 _HEADER_ERRORS = (tarfile.TarError, ValueError, ArithmeticError, LookupError)
@@ -154,7 +154,7 @@ def _members(stream: _Inflated, limits: Limits) -> Iterator[Member]:
             stream.expect_content()
             content = _problem(info, limits) or _content(tar, info)
             if content is not None:
-                yield Member(info.name, content)
+                yield Member(info.name or _NO_NAME, content)
             stream.expect_headers(tar.offset)
         stream.expect_content()
         if any(chunk.strip(b"\0") for chunk in iter(partial(tar.fileobj.read, _READ_BYTES), b"")):

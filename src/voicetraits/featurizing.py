@@ -78,7 +78,10 @@ def _featurize_shard(shard: Path, params: FeaturizeParams, folder: Path) -> None
             try:
                 row, log_mel_db = extractor.extract(clip.values.to_numpy())
             except DataError as error:
-                raise DataError(f"{utterance_id} in {shard}: {error}") from None
+                raise DataError(
+                    f"{utterance_id} in {shard}: {error}; if it is too short for a frame, raise "
+                    f"extract.min_duration_seconds or lower featurize.frame_seconds in params.yaml"
+                ) from None
             ids.append(utterance_id)
             rows.append(row)
             log_mels.append(log_mel_db)

@@ -9,6 +9,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from voicetraits.words import comparable
+
 
 class Words(NamedTuple):
     """What the older app shows in one language: the labels of two fields, and the values that it offers for them."""
@@ -89,21 +91,6 @@ _ANONYMOUS = (
 )  # fmt: skip
 _YES = ("yes", "да", "sí", "ja", "ναι", "بله", "oui", "sì", "כן", "sim", "po", "evet", "так", "是")
 _NO = ("no", "не", "nein", "όχι", "خیر", "non", "ne", "לא", "nee", "não", "нет", "jo", "hayır", "ні", "否")
-
-
-def comparable(text: str) -> str:
-    """Letters and digits alone, without case and diacritics: words that differ only in the rest are the same word.
-
-    >>> comparable(" [Männlich]; ") == comparable("MANNLICH")
-    True
-    """
-    # The second normalisation takes apart what the change of case has put together.
-    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return "".join(_SAME_LETTER.get(char, char) for char in text if char.isalnum())
-
-
-#: Letters that stand for each other: the dotless i, and the Arabic keyboard's letters in Persian words.
-_SAME_LETTER = {"ı": "i", "ي": "ی", "ى": "ی", "ك": "ک"}
 
 
 def clean(text: str) -> str:

@@ -2,7 +2,8 @@
 
 import re
 
-from voicetraits.labels import LANGUAGES, comparable
+from voicetraits.labels import LANGUAGES
+from voicetraits.words import comparable
 
 #: Field: the keys under which READMEs have it. Case, diacritics, blanks and signs in a key don't count.
 _KEYS = {

@@ -15,6 +15,7 @@ from voicetraits.classes import CLASSES
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.examples import SIDES, select_clips, speaker_classes
 from voicetraits.params import section
+from voicetraits.words import comparable
 
 _FOLD = "0"  # a holdout has one
 _COLUMNS = ["target", "fold", "speaker_id", "side"]
@@ -104,7 +105,7 @@ def speaker_groups(metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, str
     """Speaker: name of the group that must stay on one side, which is the first name in it.
 
     In a group are those who share an identical clip, directly or through others, and those whose names differ only in
-    case: as far as we know, one person.
+    case, diacritics or punctuation: as far as we know, one person.
     """
     owned = metadata[["utterance_id", "speaker_id"]].merge(
         clips[["utterance_id", "audio_sha256"]], on="utterance_id", how="left", validate="one_to_one"
@@ -113,8 +114,10 @@ def speaker_groups(metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, str
         stranger = owned.loc[owned["audio_sha256"].isna(), "utterance_id"].min()
         raise DataError(f"metadata.parquet names {stranger}, clips.parquet does not; run `dvc repro parse_metadata`")
     speaker, names = pd.factorize(owned["speaker_id"], sort=True)
-    links = [pd.factorize(owned["audio_sha256"])[0], pd.factorize(owned["speaker_id"].str.casefold())[0]]
-    # A graph of speakers, recordings and names without case, with an edge from each speaker to what he or she has.
+    # A name of punctuation alone is like no other.
+    alike = owned["speaker_id"].map(lambda name: comparable(name) or name)
+    links = [pd.factorize(owned["audio_sha256"])[0], pd.factorize(alike)[0]]
+    # A graph of speakers, recordings and names in plain letters, with an edge from each speaker to what he or she has.
     offsets = np.cumsum([len(names), *(link.max(initial=-1) + 1 for link in links)])
     ends = np.concatenate([link + offset for link, offset in zip(links, offsets, strict=False)])
     starts = np.tile(speaker, len(links))

@@ -24,7 +24,7 @@ def run(main: Callable[[], None]) -> None:
         os._exit(130)
     except FileNotFoundError as error:
         # pyarrow gives the path as the message.
-        sys.exit(f"{name}: {error.filename or error} is missing; run `dvc repro {name}`, which makes it first")
+        sys.exit(f"{name}: {error.filename or error} is missing; `dvc repro` makes what stages write")
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from voicetraits.labels import (
     Stated,
     clean,
-    comparable,
     is_anonymous,
     is_unstated,
     read_age,
@@ -18,6 +17,7 @@ from voicetraits.labels import (
 )
 from voicetraits.prompts import read_transcripts
 from voicetraits.readme import decode_lines, parse_readme
+from voicetraits.words import comparable
 
 _USER_AND_DATE = re.compile(r"(?P<user>.+?)-\d{8}(?!\d)")
 _LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?")

@@ -237,9 +237,13 @@ def test_make_clean_frees_the_space_and_keeps_what_is_not_ours(finished: DvcProj
     project = finished.copy(tmp_path / "project", own_store=True)
     stub_venv(project.folder)
     (project.store / "photos").mkdir()
+    for folder in ("audio", "partial"):  # names that the store uses too
+        (project.store / folder).mkdir(exist_ok=True)
+        (project.store / folder / "precious.wav").write_bytes(b"mine")
     printed = project.run("make", "clean")
     assert "clean: removing data/audio (" in printed.stdout
-    assert [path.name for path in project.store.iterdir()] == ["photos"]
+    left = {path.relative_to(project.store).as_posix() for path in project.store.rglob("*")}
+    assert left == {"photos", "audio", "audio/precious.wav", "partial", "partial/precious.wav"}
     assert [path.name for path in (project.folder / "data").iterdir()] == ["README.md"]
     assert not (project.folder / ".dvc/cache").exists()
     assert project.git("status", "--porcelain") == ""

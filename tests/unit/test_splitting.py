@@ -128,6 +128,15 @@ def test_names_that_differ_in_case_alone_stay_together():
         assert sides["female000"] == sides["FEMALE000"] == sides["Female000"]
 
 
+def test_names_that_differ_in_diacritics_or_punctuation_stay_together():
+    """A README may say José where the archive's name says Jose."""
+    speakers = [*people(), ("José", "male", "adult"), ("Jose", "male", "adult"), ("jo.se", "male", "adult")]
+    groups = speaker_groups(*corpus(*speakers))
+    assert groups["José"] == groups["Jose"] == groups["jo.se"]
+    groups = speaker_groups(*corpus(*people(), ("!!", "male", "adult"), ("??", "male", "adult")))
+    assert groups["!!"] != groups["??"]
+
+
 def test_groups():
     metadata, clips = corpus(*people(3, 1))
     assert speaker_groups(metadata, clips) == {
