@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from threadpoolctl import threadpool_limits
 
+import featurize
 from support.project import Project
 from support.sounds import PARAMS, noise, pulses, sine
+from voicetraits.errors import DataError, ParameterError
 from voicetraits.features.extractor import FeatureExtractor
 from voicetraits.features.table import FeatureTable, read_features
 from voicetraits.files import write_parquet
@@ -52,6 +56,23 @@ def featurized(tmp_path_factory) -> Project:
     return project
 
 
+@pytest.fixture
+def run_here(monkeypatch):
+    """`run_here(project)`: the stage with one worker, in this process, which has librosa loaded.
+
+    Its keys in the store are others than those of the script, since tests load more of the library.
+    """
+
+    def run(project: Project) -> None:
+        monkeypatch.chdir(project.folder)
+        monkeypatch.setattr(sys, "argv", ["src/featurize.py"])
+        monkeypatch.setenv("VOICETRAITS_CACHE", project.env["VOICETRAITS_CACHE"])
+        project.set_params(compute__workers=1)
+        featurize.main()
+
+    return run
+
+
 def test_what_the_stage_leaves(featurized):
     names = sorted(outputs(featurized))
     parts = [f"part-000{number}.parquet" for number in range(3)]
@@ -90,16 +111,15 @@ def test_clips_without_voice_are_counted(featurized):
     assert 3 <= metrics["clips_without_voice"] < 12
 
 
-def test_workers_store_and_folder_change_no_byte(featurized, tmp_path):
+def test_workers_store_and_folder_change_no_byte(featurized, run_here, tmp_path):
     elsewhere = Project(tmp_path / "elsewhere ä b")
     write_shards(elsewhere, 4)
-    elsewhere.set_params(compute__workers=1)
-    elsewhere.run("featurize")
+    run_here(elsewhere)
     assert outputs(elsewhere) == outputs(featurized)
     entries = {path: path.stat().st_ino for path in elsewhere.folder.glob("store/features/??/*")}
     assert len(entries) == 3
     shutil.rmtree(elsewhere.folder / "data/features")
-    elsewhere.run("featurize")  # from the store
+    run_here(elsewhere)  # from the store
     assert outputs(elsewhere) == outputs(featurized)
     assert {path: path.stat().st_ino for path in elsewhere.folder.glob("store/features/??/*")} == entries
 
@@ -115,10 +135,10 @@ def test_a_damaged_entry_is_made_again(featurized, tmp_path):
     assert outputs(project) == outputs(featurized)
 
 
-def test_the_sorted_table_is_the_same_for_any_shards(featurized, tmp_path):
+def test_the_sorted_table_is_the_same_for_any_shards(featurized, run_here, tmp_path):
     project = Project(tmp_path / "other shards")
     write_shards(project, 5)
-    project.run("featurize")
+    run_here(project)
     one, other = (read_features(own.folder / "data/features").values for own in (featurized, project))
     assert one.equals(other)
 
@@ -144,26 +164,26 @@ def test_another_setting_gives_other_features_into_new_files(featurized, tmp_pat
     assert table.params["pre_emphasis"] == 0.9512345678
 
 
-def assert_one_line(done, start):
-    assert done.returncode == 1
-    assert done.stderr.startswith(start), done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
-
-
-def test_bad_input_is_one_line(featurized, tmp_path):
-    project = Project(tmp_path / "bad")
-    project.set_params(compute__workers=2)
-    assert_one_line(project.run("featurize", check=False), "featurize: data/audio holds no part-*.parquet; run `dvc")
+def test_bad_input_is_one_line(project, run_here):
+    with pytest.raises(DataError, match=r"^data/audio holds no part-\*\.parquet; run `dvc repro extract`$"):
+        run_here(project)
     write_shards(project, 4)
     short = pa.table({"utterance_id": ["x/short"], "samples": pa.array([[1, 2, 3]], pa.list_(pa.int16()))})
     write_parquet(short, project.folder / "data/audio/part-0003.parquet")
-    start = "featurize: x/short in data/audio/part-0003.parquet: a clip has shape (3,); allowed: one channel, 400"
-    assert_one_line(project.run("featurize", check=False), start)
+    message = (
+        "x/short in data/audio/part-0003.parquet: a clip has shape (3,); allowed: one channel, 400 samples or more"
+    )
+    with pytest.raises(DataError, match=f"^{re.escape(message)}"):
+        run_here(project)
+    project.set_params(compute__workers=2)
+    done = project.run("featurize", check=False)  # raised in a worker
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"featurize: {message}"), done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
     assert not (project.folder / "data/features").exists()
     project.set_params(featurize__mfcc=65)
-    assert_one_line(
-        project.run("featurize", check=False), "featurize: params.yaml: `featurize.mfcc` is 65; allowed: up"
-    )
+    with pytest.raises(ParameterError, match=r"`featurize\.mfcc` is 65; allowed: up to featurize\.mel_bands"):
+        run_here(project)
 
 
 def test_rows_are_found_by_clip(featurized):
