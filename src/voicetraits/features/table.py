@@ -42,8 +42,8 @@ class FeatureTable:
             DataError: a clip has none.
         """
         places = self.values.index.get_indexer(utterance_ids)
-        if (places < 0).any():
-            raise DataError(f"{utterance_ids[int(np.argmin(places))]} has no features; run `dvc repro`")
+        if (missing := np.asarray(utterance_ids)[places < 0]).size:
+            raise DataError(f"{missing[0]} has no features; run `dvc repro`")
         return self.values.to_numpy(np.float32)[places]
 
 
