@@ -139,7 +139,7 @@ def chart(scores: pd.DataFrame) -> dict:
     """UAR on clips of every model: a dot for each seed's test speakers, a tick for their mean (Vega-Lite)."""
     shown = scores[(scores["score"] == "uar") & (scores["unit"] == "clips")]
     y = {"field": "model", "type": "nominal", "title": None, "sort": None}
-    x = {"type": "quantitative", "title": "UAR on clips of unheard speakers", "scale": {"domain": [0.4, 1]}}
+    x = {"type": "quantitative", "title": "UAR on clips of unheard speakers", "scale": {"domain": [0.3, 1]}}
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "data": {"values": shown[["target", "model", "seed", "value"]].to_dict("records")},
