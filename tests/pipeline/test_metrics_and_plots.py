@@ -67,6 +67,16 @@ def test_metrics_show_names_the_lead_figures(finished: DvcProject):
     assert "metrics/evaluate.json" in {row.split()[0] for row in rows}
 
 
+def test_all_figures_one_a_line(finished: DvcProject):
+    """`dvc metrics show` has a column for each figure; to read them, ask for a comparison with what git holds."""
+    printed = finished.dvc("metrics", "diff", "--all").stdout
+    lines = {tuple(line.split()[:2]): line.split()[2:] for line in printed.splitlines()[1:]}
+    for key in ("gender.softmax.speakers.uar", "age.tfdf.clips.uar_low", "gender.pitch_threshold.clips.uar"):
+        before, now, *_ = lines["metrics/evaluate.json", key]
+        assert before == now
+        assert 0 <= float(now) <= 1
+
+
 def test_diffs_are_tables_of_what_changed(without_age: tuple[DvcProject, Done]):
     project, _ = without_age
     header, *rows = (line.split() for line in project.dvc("metrics", "diff").stdout.splitlines())
