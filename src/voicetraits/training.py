@@ -83,7 +83,7 @@ def _fit(
         params=asdict(params),
         seed=seed,
         training_split_sha256=sha256(sides["train"].to_csv(index=False).encode()).hexdigest(),
-        versions=saved.library_versions(*classifier.versions),
+        versions=saved.installed_versions(*classifier.versions),
     )
     return saved.SavedModel(config, classifier)
 

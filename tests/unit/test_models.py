@@ -53,7 +53,7 @@ def wrapped(kind, classifier, classes):
         params=KINDS[kind][1],
         seed=7,
         training_split_sha256="0" * 64,
-        versions=saved.library_versions(*classifier.versions),
+        versions=saved.installed_versions(*classifier.versions),
     )
     return saved.SavedModel(config, classifier)
 

@@ -105,7 +105,7 @@ class SavedModel:
         return self.classifier.predict_proba(features)
 
 
-def library_versions(*names: str) -> dict[str, str]:
+def installed_versions(*names: str) -> dict[str, str]:
     """Releases of Python and of the named distributions."""
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
