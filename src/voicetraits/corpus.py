@@ -8,6 +8,9 @@ from typing import Protocol
 
 from voicetraits.store import Store
 
+#: How the names of archives end, in lower case.
+ARCHIVE_SUFFIXES = (".tgz", ".tar.gz")
+
 
 @dataclass(frozen=True)
 class Archive:
@@ -17,11 +20,14 @@ class Archive:
         name: file name, unique in the corpus (`Aaron-20080318-kdl.tgz`).
         source: where it comes from (a URL, a path, `demo`).
         bytes: its size where the corpus can tell, exactly or about; None where only a fetch would tell.
+        version: changes when the source has another file under this name (such as the time of its last change); empty
+            where the source does not tell.
     """
 
     name: str
     source: str
     bytes: int | None
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,12 @@ class Corpus(Protocol):
 
     def fetch(self, archives: Sequence[Archive], *, store: Store, workers: int | None) -> Iterator[Fetched]:
         """Fetch the archives into the store, in any order, one `Fetched` for each."""
+
+
+def archive_stem(name: str) -> str:
+    """An archive's file name without what only tells its packing: `a` for `a.tgz` and `a.tar.gz`."""
+    suffix = next((suffix for suffix in ARCHIVE_SUFFIXES if name.lower().endswith(suffix)), "")
+    return name[: len(name) - len(suffix)]
 
 
 def selection_order(archive_name: str) -> str:

@@ -1,12 +1,12 @@
 """Archives -> shards of 16 kHz speech, the submissions' texts, and a list of all that was set aside.
 
 A shard is a run of archives in selection order, so a larger limit adds shards and keeps the finished ones. Each is made
-by one worker, an archive at a time, and kept in the work store.
+by one worker, an archive at a time, and kept in the work store; what an older shard holds of an archive is taken over.
 """
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import sha256
@@ -18,16 +18,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from voicetraits.audio import SAMPLE_RATE_HZ
-from voicetraits.corpus import selection_order
+from voicetraits.corpus import archive_stem, selection_order
 from voicetraits.errors import DataError
 from voicetraits.files import link_or_copy, sha256_of, write_csv, write_parquet
 from voicetraits.parallel import map_in_workers
+from voicetraits.pieces import find_pieces, write_pieces
 from voicetraits.quarantine import Reason, SetAside
-from voicetraits.store import Store, make_key
+from voicetraits.store import Store, make_key, plain_key
 from voicetraits.unpacking import ExtractParams, Unpacked, unpack
 
 _VERSIONS = ("numpy", "pyarrow", "soundfile", "soxr")
-_SUFFIXES = (".tgz", ".tar.gz")
+_KIND = "audio"  # of entries in the work store
 
 _PART, _CLIPS, _SUBMISSIONS, _QUARANTINE = "part.parquet", "clips.parquet", "submissions.parquet", "quarantine.parquet"
 
@@ -115,12 +116,12 @@ def list_sources(raw: Path) -> list[Source]:
     files = {path.name for path in raw.iterdir()}
     if missing := rows.keys() - files:
         raise DataError(f"{raw / min(missing)} is missing, though manifest.csv names it; run `dvc repro scrape`")
-    if unknown := {name for name in files - rows.keys() if name != _stem(name)}:
+    if unknown := {name for name in files - rows.keys() if name != archive_stem(name)}:
         raise DataError(f"{raw / min(unknown)} is not in manifest.csv; run `dvc repro scrape`")
-    stems = Counter(_stem(name) for name in rows)
+    stems = Counter(archive_stem(name) for name in rows)
     return [
         # Where a.tgz and a.tar.gz are both there, only their whole names tell them apart.
-        Source(_stem(name) if stems[_stem(name)] == 1 else name, raw / name, *rows[name])
+        Source(archive_stem(name) if stems[archive_stem(name)] == 1 else name, raw / name, *rows[name])
         for name in sorted(rows, key=selection_order)
     ]
 
@@ -139,11 +140,12 @@ def extract(raw: Path, out: Path, params: ExtractParams, *, store: Store, worker
     sources = list_sources(raw)
     step = params.archives_per_shard
     shards = [sources[start : start + step] for start in range(0, len(sources), step)]
-    # Keys hang on the modules that are loaded, so they are made here: a worker process loads fewer.
-    tasks = [(shard, _key(shard, params)) for shard in shards]
-    make = partial(_stored_shard, params=params, store=store)
+    # A key hangs on the modules that are loaded, so it is made here: a worker process loads fewer. How many archives
+    # share a shard changes nothing in what an archive gives.
+    base = make_key(params=asdict(params) | {"archives_per_shard": None}, versions=_VERSIONS)
+    make = partial(_stored_shard, base=base, params=params, store=store)
     tables = []
-    entries = map_in_workers(make, tasks, workers=workers, description="extract", unit="shard")
+    entries = map_in_workers(make, shards, workers=workers, description="extract", unit="shard")
     for number, entry in enumerate(entries):
         link_or_copy(entry / _PART, out / f"part-{number:04d}.parquet")
         tables.append([pq.read_table(entry / name) for name in (_CLIPS, _SUBMISSIONS, _QUARANTINE)])
@@ -161,37 +163,81 @@ def extract(raw: Path, out: Path, params: ExtractParams, *, store: Store, worker
     return counts
 
 
-def _key(sources: Sequence[Source], params: ExtractParams) -> str:
-    inputs = [(source.archive, source.sha256) for source in sources]
-    return make_key(inputs=inputs, params=asdict(params), versions=_VERSIONS)
+@dataclass(frozen=True)
+class _Piece:
+    """What one archive gives to a shard: tables of samples (None without a clip), clips, submission and quarantine."""
+
+    samples: pa.Table | None
+    clips: pa.Table
+    submissions: pa.Table
+    quarantine: pa.Table
 
 
-def _stored_shard(sources_and_key: tuple[Sequence[Source], str], *, params: ExtractParams, store: Store) -> Path:
+def _stored_shard(sources: Sequence[Source], *, base: str, params: ExtractParams, store: Store) -> Path:
     """The store's entry for these archives, made where it is not there yet."""
-    sources, key = sources_and_key
     for source in sources:
         if source.path.stat().st_size != source.bytes or sha256_of(source.path) != source.sha256:
             raise DataError(f"{source.path} is not the file that manifest.csv describes; run `dvc repro scrape`")
-    return store.get_or_make("audio", key, partial(_write_shard, sources, params))
+    keys = [plain_key(base, source.archive, source.sha256) for source in sources]
+
+    def fill(folder: Path) -> None:
+        found = find_pieces(store, _KIND, keys)
+        pieces = (
+            _piece_of(*found[key], source.archive) if key in found else _new_piece(source, params)
+            for key, source in zip(keys, sources, strict=True)
+        )
+        _write_shard(pieces, keys, folder)
+
+    return store.get_or_make(_KIND, plain_key(*keys), fill)
 
 
-def _write_shard(sources: Sequence[Source], params: ExtractParams, folder: Path) -> None:
-    clips, submissions, set_aside = [], [], []
+def _write_shard(pieces: Iterable[_Piece], keys: Sequence[str], folder: Path) -> None:
+    """Write the archives' pieces one after the other; a piece's place is its row group, -1 without a clip."""
+    places: dict[str, int] = {}
+    tables: list[tuple[pa.Table, ...]] = []
+    row_groups = 0
     with pq.ParquetWriter(folder / _PART, _PART_SCHEMA, **_PART_FORMAT) as part:
-        for source in sources:
-            try:
-                unpacked = unpack(source.path, params)
-            except SetAside as problem:
-                set_aside.append(_quarantine_row(source.archive, "", problem, is_clip=False))
-                continue
-            if unpacked.clips:
-                part.write_table(_samples_table(source.archive, unpacked))
-            clips += _clip_rows(source.archive, unpacked)
-            submissions.append(_submission_row(source.archive, unpacked))
-            set_aside += _quarantine_rows(source.archive, unpacked)
-    write_parquet(pa.Table.from_pylist(clips, _CLIPS_SCHEMA), folder / _CLIPS)
-    write_parquet(pa.Table.from_pylist(submissions, _SUBMISSIONS_SCHEMA), folder / _SUBMISSIONS)
-    write_parquet(pa.Table.from_pylist(set_aside, _QUARANTINE_SCHEMA), folder / _QUARANTINE)
+        for key, piece in zip(keys, pieces, strict=True):
+            places[key] = -1
+            if piece.samples is not None:
+                part.write_table(piece.samples, row_group_size=len(piece.samples))
+                places[key] = row_groups
+                row_groups += 1
+            tables.append((piece.clips, piece.submissions, piece.quarantine))
+    for name, parts in zip((_CLIPS, _SUBMISSIONS, _QUARANTINE), zip(*tables, strict=True), strict=True):
+        write_parquet(pa.concat_tables(parts).combine_chunks(), folder / name)
+    write_pieces(folder, places)
+
+
+def _piece_of(entry: Path, row_group: int, archive: str) -> _Piece:
+    """What an older shard holds of an archive."""
+    return _Piece(
+        pq.ParquetFile(entry / _PART).read_row_group(row_group).combine_chunks() if row_group >= 0 else None,
+        *(
+            pq.read_table(entry / name, filters=[("archive", "==", archive)])
+            for name in (_CLIPS, _SUBMISSIONS, _QUARANTINE)
+        ),
+    )
+
+
+def _new_piece(source: Source, params: ExtractParams) -> _Piece:
+    samples, clips, submissions = None, [], []
+    try:
+        unpacked = unpack(source.path, params)
+    except SetAside as problem:
+        set_aside = [_quarantine_row(source.archive, "", problem, is_clip=False)]
+    else:
+        if unpacked.clips:
+            samples = _samples_table(source.archive, unpacked)
+        clips = _clip_rows(source.archive, unpacked)
+        submissions = [_submission_row(source.archive, unpacked)]
+        set_aside = _quarantine_rows(source.archive, unpacked)
+    return _Piece(
+        samples,
+        pa.Table.from_pylist(clips, _CLIPS_SCHEMA),
+        pa.Table.from_pylist(submissions, _SUBMISSIONS_SCHEMA),
+        pa.Table.from_pylist(set_aside, _QUARANTINE_SCHEMA),
+    )
 
 
 def _samples_table(archive: str, unpacked: Unpacked) -> pa.Table:
@@ -261,8 +307,3 @@ def _count(clips: pa.Table, quarantine: pd.DataFrame, *, archives: int, shards: 
         shards=shards,
         quarantined=dict(sorted(quarantine["reason"].value_counts().items())),
     )
-
-
-def _stem(name: str) -> str:
-    suffix = next((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), "")
-    return name[: len(name) - len(suffix)]

@@ -1,8 +1,12 @@
-"""Features of whole audio shards, in parallel, each finished shard kept in the work store."""
+"""Features of whole audio shards, in parallel, each finished shard kept in the work store.
 
-from collections.abc import Sequence
+What an older shard holds of an archive with the very same samples is taken over.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +18,11 @@ from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
 from voicetraits.features.table import write_description
 from voicetraits.files import link_or_copy, sha256_of, write_parquet
 from voicetraits.parallel import map_in_workers
-from voicetraits.store import Store, make_key
+from voicetraits.pieces import find_pieces, write_pieces
+from voicetraits.store import Store, make_key, plain_key
 
 _VERSIONS = ("librosa", "numba", "numpy", "pyarrow", "scipy")
-_CLIPS_AT_A_TIME = 64
+_KIND = "features"  # of entries in the work store
 _FUNCTIONALS, _LOG_MEL = "functionals.parquet", "logmel.parquet"
 
 
@@ -46,10 +51,9 @@ def featurize(audio: Path, out: Path, params: FeaturizeParams, *, store: Store, 
     shards = sorted(audio.glob("part-*.parquet"))
     if not shards:
         raise DataError(f"{audio} holds no part-*.parquet; run `dvc repro extract`")
-    keys = [make_key(audio=sha256_of(shard), params=asdict(params), versions=_VERSIONS) for shard in shards]
-    make = partial(_stored_shard, params=params, store=store)
-    tasks = list(zip(shards, keys, strict=True))
-    entries = map_in_workers(make, tasks, workers=workers, description="featurize", unit="shard")
+    base = make_key(params=asdict(params), versions=_VERSIONS)
+    make = partial(_stored_shard, base=base, params=params, store=store)
+    entries = map_in_workers(make, shards, workers=workers, description="featurize", unit="shard")
     counts = []
     for shard, entry in zip(shards, entries, strict=True):
         link_or_copy(entry / _FUNCTIONALS, out / "functionals" / shard.name)
@@ -64,29 +68,64 @@ def featurize(audio: Path, out: Path, params: FeaturizeParams, *, store: Store, 
     )
 
 
-def _stored_shard(shard_and_key: tuple[Path, str], *, params: FeaturizeParams, store: Store) -> Path:
-    shard, key = shard_and_key
-    return store.get_or_make("features", key, partial(_featurize_shard, shard, params))
+def _stored_shard(shard: Path, *, base: str, params: FeaturizeParams, store: Store) -> Path:
+    """The store's entry for this audio shard, made where it is not there yet."""
+
+    def fill(folder: Path) -> None:
+        archives = pq.ParquetFile(shard)
+        keys = [_piece_key(base, clips) for clips in _each_archive(archives)]
+        found = find_pieces(store, _KIND, keys)
+        extractor = FeatureExtractor(params)
+        functionals = [_functionals_table([], [], extractor.names)]
+        with pq.ParquetWriter(folder / _LOG_MEL, _log_mel_schema(params.mel_bands), compression="zstd") as log_mels:
+            for key, clips in zip(keys, _each_archive(archives), strict=True):
+                ids = clips["utterance_id"].to_pylist()
+                if key in found:
+                    rows, log_mel = _piece_of(*found[key], ids)
+                else:
+                    rows, log_mel = _new_piece(shard, clips, extractor)
+                functionals.append(rows)
+                log_mels.write_table(log_mel, row_group_size=len(ids))
+        write_parquet(pa.concat_tables(functionals).combine_chunks(), folder / _FUNCTIONALS)
+        write_pieces(folder, {key: row_group for row_group, key in enumerate(keys)})
+
+    return store.get_or_make(_KIND, plain_key(base, sha256_of(shard)), fill)
 
 
-def _featurize_shard(shard: Path, params: FeaturizeParams, folder: Path) -> None:
-    extractor = FeatureExtractor(params)
-    ids, rows, log_mels = [], [], []
-    for batch in pq.ParquetFile(shard).iter_batches(_CLIPS_AT_A_TIME):
-        samples = batch.column("samples")
-        for utterance_id, clip in zip(batch.column("utterance_id").to_pylist(), samples, strict=True):
-            try:
-                row, log_mel_db = extractor.extract(clip.values.to_numpy())
-            except DataError as error:
-                raise DataError(
-                    f"{utterance_id} in {shard}: {error}; if it is too short for a frame, raise "
-                    f"extract.min_duration_seconds or lower featurize.frame_seconds in params.yaml"
-                ) from None
-            ids.append(utterance_id)
-            rows.append(row)
-            log_mels.append(log_mel_db)
-    write_parquet(_functionals_table(ids, rows, extractor.names), folder / _FUNCTIONALS)
-    write_parquet(_log_mel_table(ids, log_mels, params.mel_bands), folder / _LOG_MEL)
+def _each_archive(shard: pq.ParquetFile) -> Iterator[pa.Table]:
+    """The clips of one archive after the other: its row group."""
+    for row_group in range(shard.num_row_groups):
+        yield shard.read_row_group(row_group)
+
+
+def _piece_key(base: str, clips: pa.Table) -> str:
+    """A key for the features of these clips: what they are called, and every sample."""
+    digest = sha256()
+    for samples in clips["samples"]:
+        digest.update(len(samples).to_bytes(8, "big"))
+        digest.update(samples.values.to_numpy().tobytes())
+    return plain_key(base, digest.hexdigest(), *clips["utterance_id"].to_pylist())
+
+
+def _piece_of(entry: Path, row_group: int, ids: Sequence[str]) -> tuple[pa.Table, pa.Table]:
+    """Functionals and log-mel of an archive's clips in an older shard."""
+    functionals = pq.read_table(entry / _FUNCTIONALS, filters=[("utterance_id", "in", ids)])
+    return functionals, pq.ParquetFile(entry / _LOG_MEL).read_row_group(row_group).combine_chunks()
+
+
+def _new_piece(shard: Path, clips: pa.Table, extractor: FeatureExtractor) -> tuple[pa.Table, pa.Table]:
+    ids, rows, log_mels = clips["utterance_id"].to_pylist(), [], []
+    for utterance_id, samples in zip(ids, clips["samples"], strict=True):
+        try:
+            row, log_mel_db = extractor.extract(samples.values.to_numpy())
+        except DataError as error:
+            raise DataError(
+                f"{utterance_id} in {shard}: {error}; if it is too short for a frame, raise "
+                f"extract.min_duration_seconds or lower featurize.frame_seconds in params.yaml"
+            ) from None
+        rows.append(row)
+        log_mels.append(log_mel_db)
+    return _functionals_table(ids, rows, extractor.names), _log_mel_table(ids, log_mels, extractor.params.mel_bands)
 
 
 def _functionals_table(ids: Sequence[str], rows: Sequence[np.ndarray], names: Sequence[str]) -> pa.Table:
@@ -100,7 +139,11 @@ def _log_mel_table(ids: Sequence[str], log_mels: Sequence[np.ndarray], mel_bands
     frames = pa.FixedSizeListArray.from_arrays(flat, mel_bands)
     ends = np.cumsum([0, *(len(log_mel_db) for log_mel_db in log_mels)])
     clips = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), frames)
-    return pa.table({"utterance_id": pa.array(ids, pa.string()), "log_mel_db": clips})
+    return pa.table({"utterance_id": pa.array(ids, pa.string()), "log_mel_db": clips}, _log_mel_schema(mel_bands))
+
+
+def _log_mel_schema(mel_bands: int) -> pa.Schema:
+    return pa.schema({"utterance_id": pa.string(), "log_mel_db": pa.list_(pa.list_(pa.float16(), mel_bands))})
 
 
 def _count(functionals: Path) -> tuple[int, int]:

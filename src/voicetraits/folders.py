@@ -62,7 +62,7 @@ class WebFolder:
     def archives(self) -> list[Archive]:
         page = self._client.index_page()
         links = archive_links(page.content, page.url, suffixes=self._suffixes, charset=page.charset)
-        return self._with_some_sizes([Archive(link.name, link.url, link.bytes) for link in links])
+        return self._with_some_sizes([Archive(link.name, link.url, link.bytes, link.changed or "") for link in links])
 
     def _with_some_sizes(self, archives: list[Archive]) -> list[Archive]:
         unsized = [number for number, archive in enumerate(archives) if archive.bytes is None]
@@ -76,7 +76,7 @@ class WebFolder:
         return archives
 
     def identity(self, archive: Archive) -> str:
-        return plain_key(archive.source)
+        return plain_key(archive.source, archive.version)
 
     def bring(self, archive: Archive, part: PartialFile) -> None:
         self._client.archive(archive.source, part)

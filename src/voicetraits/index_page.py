@@ -11,16 +11,24 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _TIME_AND_SIZE = re.compile(rf"\d:\d\d\s+{_SIZE.pattern}(?=\s|$)", re.IGNORECASE)
+_TIME = re.compile(r"(?:\d{4}-(?:\d\d|[A-Z][a-z]{2})-\d\d|\d\d-[A-Z][a-z]{2}-\d{4}) \d\d:\d\d(?::\d\d)?")
 _LONGEST_NAME_BYTES = 200
 
 
 @dataclass(frozen=True)
 class Link:
-    """A file that an index page lists: its name, its address, and its size where the page gives one (often rounded)."""
+    """A file that an index page lists.
+
+    Attributes:
+        name, url: its name and address.
+        bytes: its size where the page gives one (often rounded).
+        changed: the time of its last change as the page writes it, where it does.
+    """
 
     name: str
     url: str
     bytes: int | None
+    changed: str | None = None
 
 
 def archive_links(page: bytes, address: str, *, suffixes: tuple[str, ...], charset: str | None = None) -> list[Link]:
@@ -48,8 +56,10 @@ def archive_links(page: bytes, address: str, *, suffixes: tuple[str, ...], chars
         if not is_archive or parts.query or parts.fragment or not is_below(url, address):
             continue
         # An icon beside the name is often a link of its own, to the same file.
-        size = _listed_bytes(anchor) or (links[url].bytes if url in links else None)
-        links[url] = Link(name=name, url=url, bytes=size)
+        icon = links.get(url)
+        size = _listed_bytes(anchor) or (icon and icon.bytes)
+        changed = _listed_time(anchor) or (icon and icon.changed)
+        links[url] = Link(name=name, url=url, bytes=size, changed=changed)
     return list(links.values())
 
 
@@ -98,6 +108,17 @@ def _listed_bytes(anchor: Tag) -> int | None:
         sizes = (_SIZE.fullmatch(cell.get_text(strip=True)) for cell in row.find_all("td"))
         match = next((size for size in sizes if size), None)
     else:
-        text = anchor.next_sibling
-        match = _TIME_AND_SIZE.search(text.splitlines()[0]) if isinstance(text, str) and text.strip() else None
+        match = _TIME_AND_SIZE.search(_rest_of_line(anchor))
     return round(float(match[1]) * _UNITS[match[2].upper()]) if match else None
+
+
+def _listed_time(anchor: Tag) -> str | None:
+    """The time of the last change that stands behind a link."""
+    row = anchor.find_parent("tr")
+    match = _TIME.search(_rest_of_line(anchor) if row is None else row.get_text(" "))
+    return match[0] if match else None
+
+
+def _rest_of_line(anchor: Tag) -> str:
+    text = anchor.next_sibling
+    return text.splitlines()[0] if isinstance(text, str) and text.strip() else ""

@@ -88,12 +88,7 @@ class Remote:
                 f"{self._address} holds no archives ({', '.join(self._suffixes)}); check {self._key}.url in "
                 f"params.yaml, which names the folder, or the index page of the folder, in which they lie"
             )
-        archives: dict[str, Archive] = {}
-        for archive in sorted(offered, key=lambda archive: (archive.name, archive.source)):
-            kept = archives.setdefault(_stem(archive.name, self._suffixes), archive)
-            if kept is not archive:
-                print(f"scrape: {archive.source} has the same name as {kept.source}; left out", file=sys.stderr)
-        return list(archives.values())
+        return offered
 
     def is_stored(self, archive: Archive, store: Store) -> bool:
         """Whether the store has this archive."""
@@ -185,7 +180,3 @@ def _alone(store: Store, server: str) -> Iterator[None]:
 
 def _fetched(archive: Archive, entry: Path, store: Store) -> Fetched:
     return Fetched(archive, path=entry / archive.name, sha256=store.digests(entry)[archive.name])
-
-
-def _stem(name: str, suffixes: tuple[str, ...]) -> str:
-    return next(name[: -len(suffix)] for suffix in suffixes if name.lower().endswith(suffix))

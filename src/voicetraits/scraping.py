@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from voicetraits import corpora
-from voicetraits.corpus import Archive, Corpus, Fetched, selection_order
+from voicetraits.corpus import Archive, Corpus, Fetched, archive_stem, selection_order
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.files import folder_anew, link_or_copy, write_csv
 from voicetraits.params import get
@@ -55,7 +55,8 @@ def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int
         DataError: the source cannot be read, the disk is too small, or too many archives cannot be had.
     """
     offered = corpus.list_archives()
-    selected = select(offered, corpus.limit)
+    distinct, doubled = leave_out_doubles(offered)
+    selected = select(distinct, corpus.limit)
     missing = [archive for archive in selected if not corpus.is_stored(archive, store)]
     needed = estimate_bytes(selected, missing)
     print(_announcement(len(offered), len(selected), len(missing), needed), flush=True)
@@ -67,10 +68,11 @@ def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int
         sizes = {path.name: path.stat().st_size for path in aside.iterdir()}
         manifest = [(one.archive.name, one.archive.source, sizes[one.archive.name], one.sha256) for one in fetched]
         _write_table(manifest, ["name", "source", "bytes", "sha256"], aside / "manifest.csv")
-        failures = [(one.archive.name, one.archive.source, one.failure) for one in failed]
+        failures = [(one.archive.name, one.archive.source, one.failure) for one in [*failed, *doubled]]
         _write_table(failures, ["name", "source", "reason"], aside / "failed.csv")
     return {
         "archives_offered": len(offered),
+        "archives_left_out": len(doubled),
         "archives_selected": len(selected),
         "archives": len(fetched),
         "archives_failed": len(failed),
@@ -97,6 +99,20 @@ def _fetch(
     if not fetched:
         raise DataError(_too_many(failed, len(selected), corpus.max_failed_share, key))
     return fetched, failed
+
+
+def leave_out_doubles(archives: Sequence[Archive]) -> tuple[list[Archive], list[Fetched]]:
+    """Of archives whose names differ in the packing only (`a.tgz`, `a.tar.gz`) the first; the others, with the reason.
+
+    They would give clips of the same ids; and told apart by their whole names, those ids would change with `limit`.
+    """
+    kept: dict[str, Archive] = {}
+    doubled = []
+    for archive in sorted(archives, key=lambda archive: (archive.name, archive.source)):
+        first = kept.setdefault(archive_stem(archive.name), archive)
+        if first is not archive:
+            doubled.append(Fetched(archive, failure=f"left out: {first.source} has the same name"))
+    return list(kept.values()), doubled
 
 
 def select(archives: Sequence[Archive], limit: int | None) -> list[Archive]:

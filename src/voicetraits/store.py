@@ -90,6 +90,10 @@ class Store:
         """Name and sha256 of each file of an entry that `get` or `put` has returned."""
         return json.loads((entry / _SUMS).read_text())
 
+    def entries(self, kind: str) -> list[Path]:
+        """Folders of all entries of a kind, unchecked; each is named by its key."""
+        return sorted(path for path in (self.root / kind).glob("??/*") if (path / _SUMS).exists())
+
     def put(self, kind: str, key: str, fill: Callable[[Path], None]) -> Path:
         """Let `fill` write an entry's files into an empty folder, then make it an entry at once, by renaming it."""
         aside = self._new_aside()

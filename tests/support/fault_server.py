@@ -186,10 +186,10 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def index_page(names: dict[str, bytes]) -> bytes:
-    """An index page in Apache's style, with a size for each file."""
+def index_page(names: dict[str, bytes], time: str = "2008-03-18 12:00") -> bytes:
+    """An index page in Apache's style, with a time and a size for each file."""
     rows = (
-        f'<img src="/icons/compressed.gif" alt="[   ]"> <a href="{name}">{name}</a>  2008-03-18 12:00  {len(data)}  \n'
+        f'<img src="/icons/compressed.gif" alt="[   ]"> <a href="{name}">{name}</a>  {time}  {len(data)}  \n'
         for name, data in sorted(names.items())
     )
     return f'<html><body><pre><a href="?C=N;O=D">Name</a><hr>{"".join(rows)}<hr></pre></body></html>'.encode()

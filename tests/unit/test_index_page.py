@@ -31,6 +31,7 @@ PAGES = {
 </body></html>
 """,
         [None, None, None],
+        [None, None, None],
     ),
     "apache, <pre>": (
         """<pre>      <a href="?C=N;O=D">Name</a>                 <a href="?C=M;O=A">Last modified</a>      \
@@ -46,6 +47,7 @@ PAGES = {
 <hr></pre>
 """,
         [523 * 1024, round(2.9 * 1024**2), 25],
+        ["2026-11-20 19:21", "18-Mar-2008 19:21", "2026-11-20 19:21"],
     ),
     "apache, <pre>, icons are links": (
         """<pre><a href="Aaron-20080318-kdl.tgz"><img src="/icons/compressed.gif" alt="[   ]"></a> \
@@ -56,6 +58,7 @@ PAGES = {
 <hr></pre>
 """,
         [523 * 1024, None, 1024**3],
+        ["2026-11-20 19:21"] * 3,
     ),
     "apache, table": (
         """  <table>
@@ -76,6 +79,7 @@ PAGES = {
 </table>
 """,
         [523 * 1024, round(2.9 * 1024**2), 3],
+        ["2026-11-20 19:21"] * 3,
     ),
     "nginx": (
         """<html>
@@ -90,6 +94,7 @@ PAGES = {
 </html>
 """,
         [535768, 3000000, 25],
+        ["20-Nov-2026 19:21"] * 3,
     ),
     "nginx, sizes for people": (
         """<h1>Index of /</h1><hr><pre><a href="../">../</a>
@@ -98,6 +103,7 @@ PAGES = {
 <a href="old.tar.gz">old.tar.gz</a>                                         20-Nov-2026 19:21      25
 </pre><hr>""",
         [523 * 1024, 3 * 1024**2, 25],
+        ["20-Nov-2026 19:21"] * 3,
     ),
     "lighttpd": (
         """<table summary="Directory Listing" cellpadding="0" cellspacing="0"><tbody>
@@ -110,6 +116,7 @@ PAGES = {
 <td class="m">2026-Nov-20 19:21:05</td><td class="s">0.1K</td><td class="t">application/gzip</td></tr>
 </tbody></table>""",
         [round(523.2 * 1024), 3 * 1024**2, 102],
+        ["2026-Nov-20 19:21:05"] * 3,
     ),
     "python": (
         """<!DOCTYPE HTML><html lang="en"><body><h1>Directory listing for /</h1><hr><ul>
@@ -118,17 +125,19 @@ PAGES = {
 <li><a href="old.tar.gz">old.tar.gz</a></li>
 </ul><hr></body></html>""",
         [None, None, None],
+        [None, None, None],
     ),
 }
 
 
 @pytest.mark.parametrize("style", PAGES)
 def test_every_style_of_page(style: str) -> None:
-    page, sizes = PAGES[style]
+    page, sizes, times = PAGES[style]
     links = archive_links(page.encode(), ADDRESS, suffixes=SUFFIXES)
     names = ["Aaron-20080318-kdl.tgz", "Müller & Söhne #1 100%-20090101-abc.tgz", "old.tar.gz"]
     assert [link.name for link in links] == names
     assert [link.bytes for link in links] == sizes
+    assert [link.changed for link in links] == times
     assert all(is_below(link.url, ADDRESS) for link in links)
     assert links[0].url == ADDRESS + "Aaron-20080318-kdl.tgz"
 

@@ -326,6 +326,16 @@ def test_damage_is_noticed(copied, damage):
         path.write_bytes(content)
 
 
+def test_one_flipped_bit_is_noticed(copied):
+    _, folder = copied
+    for path in [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "config.yaml"]:
+        content = path.read_bytes()
+        path.write_bytes(bytes([*content[:-1], content[-1] ^ 1]) if content else b"\0")
+        with pytest.raises(ModelError, match=rf"damaged \({path.relative_to(folder)} is not what was saved\)"):
+            saved.load(folder)
+        path.write_bytes(content)
+
+
 def change_config(folder, **changes):
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}))

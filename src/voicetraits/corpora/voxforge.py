@@ -1,10 +1,10 @@
 """The VoxForge speech corpus (https://www.voxforge.org), or any mirror of it."""
 
+from voicetraits.corpus import ARCHIVE_SUFFIXES
 from voicetraits.params import section
 from voicetraits.remote import RemoteParams
 
-#: How an archive's name ends.
-SUFFIXES = (".tgz", ".tar.gz")
+SUFFIXES = ARCHIVE_SUFFIXES
 
 
 @section

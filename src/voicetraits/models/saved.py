@@ -1,4 +1,7 @@
-"""The saved form of every model: a folder with config.yaml, which says what it is, and the model's own files."""
+"""The saved form of every model: a folder with config.yaml, which says what it is, and the model's own files.
+
+config.yaml also holds a digest of each file, since a tree with a flipped bit may load and answer nonsense.
+"""
 
 import json
 import platform
@@ -13,11 +16,12 @@ import numpy as np
 import yaml
 
 from voicetraits.errors import ModelError
-from voicetraits.files import write_json, written_aside
+from voicetraits.files import sha256_of, write_json, written_aside
 from voicetraits.models.rows import Rows
 
 _CONFIG = "config.yaml"
 _SKIPPED = "skipped.json"
+_DIGESTS = "files_sha256"
 
 
 class Log(Protocol):
@@ -115,7 +119,7 @@ def save(model: SavedModel, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model.classifier.save(folder)
     # By way of JSON: plain lists and dicts, so that YAML has no tags of ours.
-    content = json.loads(json.dumps(asdict(model.config)))
+    content = json.loads(json.dumps(asdict(model.config))) | {_DIGESTS: _digests(folder)}
     with written_aside(folder / _CONFIG) as aside:
         aside.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
@@ -127,7 +131,8 @@ def load(folder: Path) -> SavedModel:
         ModelError: the folder is missing, incomplete or not a model.
     """
     try:
-        content = yaml.safe_load((folder / _CONFIG).read_text(encoding="utf-8"))
+        content = dict(yaml.safe_load((folder / _CONFIG).read_text(encoding="utf-8")))
+        digests = dict(content.pop(_DIGESTS))
         tuples = {key: tuple(content[key]) for key in ("classes", "feature_names")}
         config = Config(**{**content, **tuples})
     except FileNotFoundError:
@@ -135,6 +140,11 @@ def load(folder: Path) -> SavedModel:
     except (yaml.YAMLError, ValueError, TypeError, KeyError) as error:
         reason = _one_line(error)
         raise ModelError(f"{folder / _CONFIG} is damaged ({reason}); make it again with `dvc repro`") from None
+    if differing := digests.items() ^ _digests(folder).items():
+        name = min(name for name, _ in differing)
+        raise ModelError(
+            f"{folder} is incomplete or damaged ({name} is not what was saved); make it again with `dvc repro`"
+        )
     try:
         kind = import_module(f"voicetraits.models.{config.model}").Model
     except (ImportError, AttributeError) as error:
@@ -145,6 +155,12 @@ def load(folder: Path) -> SavedModel:
         reason = _one_line(error)
         raise ModelError(f"{folder} is incomplete or damaged ({reason}); make it again with `dvc repro`") from None
     return SavedModel(config, classifier)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """sha256 of each of the model's own files."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / _CONFIG)
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
 
 
 def _one_line(error: Exception) -> str:
