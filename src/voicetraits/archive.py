@@ -8,14 +8,14 @@ A tar ends at its first block of zeros. What is behind it (some writers leave th
 members but, unless it is more zeros, reported as one; the gzip stream is read to its end for its check sum.
 """
 
-import gzip
 import re
 import tarfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from isal import igzip, isal_zlib
 
 from voicetraits.quarantine import Reason, SetAside, printable
 
@@ -67,7 +67,7 @@ def read_members(path: Path, limits: Limits) -> Iterator[Member]:
     with open(path, "rb") as file:
         if not (packed_bytes := path.stat().st_size):
             raise SetAside(Reason.DAMAGED_GZIP, "the file is empty")
-        stream = _Inflated(gzip.GzipFile(fileobj=file), packed_bytes, limits)
+        stream = _Inflated(igzip.GzipFile(fileobj=file), packed_bytes, limits)
         try:
             yield from _members(stream, limits)
         except SetAside as problem:
@@ -80,7 +80,7 @@ def read_members(path: Path, limits: Limits) -> Iterator[Member]:
 class _Inflated:
     """The unpacked bytes of a .tgz as a file for tarfile's stream mode; `SetAside` at damage or at a limit."""
 
-    def __init__(self, file: gzip.GzipFile, packed_bytes: int, limits: Limits) -> None:
+    def __init__(self, file: igzip.GzipFile, packed_bytes: int, limits: Limits) -> None:
         self._file = file
         self._position = 0
         self._header_end: int | None = None
@@ -111,7 +111,7 @@ class _Inflated:
             chunk = self._file.read(min(size, self._end + 1 - self._position))
         except EOFError:
             raise SetAside(Reason.DAMAGED_GZIP, "the gzip stream is cut off") from None
-        except (gzip.BadGzipFile, zlib.error):
+        except (igzip.BadGzipFile, isal_zlib.error):
             raise SetAside(Reason.DAMAGED_GZIP, "the gzip stream is corrupt, or is none") from None
         self._position += len(chunk)
         if self._position > self._end:

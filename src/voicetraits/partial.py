@@ -1,10 +1,10 @@
 """A file on its way from elsewhere: what is there of it, what it is a part of, and whether it is whole."""
 
-import gzip
 import json
-import zlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from isal import igzip, isal_zlib
 
 from voicetraits.files import written_aside
 
@@ -58,9 +58,9 @@ def gzip_problem(path: Path) -> str | None:
     if path.stat().st_size == 0:
         return "the file is empty"
     try:
-        with gzip.open(path) as file:
+        with igzip.open(path) as file:
             while file.read(2**20):
                 pass
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, isal_zlib.error, igzip.BadGzipFile) as error:
         return f"not a whole gzip file: {error}"
     return None
