@@ -73,15 +73,31 @@ LANGUAGES = {
     "zh": Words("性别", "男", "女", "年龄", "青少年", "成年", "中年以上", "未知", "请选择"),
 }  # fmt: skip
 
-# What the web app adds, and spellings of the above that a keyboard without umlauts gives.
-_ALSO_MALE = ("Maennlich",)
+# What the web app adds, spellings of the above that a keyboard without umlauts gives, and Common Voice's words.
+_ALSO_MALE = ("Maennlich", "male_masculine")
+_ALSO_FEMALE = ("female_feminine",)
+# Only where a corpus says so: the Spanish word for woman begins with M.
+_GENDER_LETTERS = {"m": "male", "f": "female"}
 _ALSO_YOUTH = ("Младеж", "Девойка", "Jugend")
 _ALSO_ADULT = ("Erwachsene",)
-_OTHER_GENDER = ("Other", "Andere", "Otro", "Autre")
+_OTHER_GENDER = ("Other", "Andere", "Otro", "Autre", "transgender", "intersex", "non-binary")
+# Common Voice's words for ages: youngest, oldest, and the band as its form shows it. They say `fourties`.
+_DECADES = {
+    "teens": (1, 18, "< 19"),
+    "twenties": (19, 29, "19 - 29"),
+    "thirties": (30, 39, "30 - 39"),
+    "fourties": (40, 49, "40 - 49"),
+    "forties": (40, 49, "40 - 49"),
+    "fifties": (50, 59, "50 - 59"),
+    "sixties": (60, 69, "60 - 69"),
+    "seventies": (70, 79, "70 - 79"),
+    "eighties": (80, 89, "80 - 89"),
+    "nineties": (90, 120, "> 89"),
+}
 _ALSO_UNSTATED = (
     "not selected", "nicht ausgewählt", "nicht ausgewaehlt", "Bitte auswählen", "Bitte auswaehlen", "Bitte waehlen",
     "no seleccionado", "Seleccione", "non sélectionné", "Veuillez sélectionner", "Veuillez Sélectionnez", "onbekend",
-    "n/a", "null", "undefined", "not specified", "unspecified",
+    "n/a", "null", "undefined", "not specified", "unspecified", "do_not_wish_to_say",
 )  # fmt: skip
 _ANONYMOUS = (
     "anonymous", "анонимен", "анонимна", "анонимно", "anònim", "anònima", "anonym", "ανώνυμος", "ανώνυμη", "ανώνυμο",
@@ -107,7 +123,7 @@ def _of(field: str) -> tuple[str, ...]:
 
 
 _UNSTATED = frozenset(map(comparable, ("", *_of("unknown"), *_of("please_select"), *_ALSO_UNSTATED)))
-_GENDERS = _index(male=(*_of("male"), *_ALSO_MALE), female=_of("female"), other=_OTHER_GENDER)
+_GENDERS = _index(male=(*_of("male"), *_ALSO_MALE), female=(*_of("female"), *_ALSO_FEMALE), other=_OTHER_GENDER)
 _AGE_GROUPS = _index(youth=(*_of("youth"), *_ALSO_YOUTH), adult=(*_of("adult"), *_ALSO_ADULT), senior=_of("senior"))
 _YES_OR_NO = _index(yes=_YES, no=_NO)
 _NOBODY = frozenset(map(comparable, _ANONYMOUS))
@@ -152,9 +168,13 @@ def is_anonymous(user_name: str) -> bool:
     return _word(user_name) in _UNSTATED | _NOBODY
 
 
-def read_gender(text: str) -> Stated:
-    """Read a gender: `female`, `male` or `other`."""
-    return _look_up(text, _GENDERS)
+def read_gender(text: str, *, letters: bool = False) -> Stated:
+    """Read a gender: `female`, `male` or `other`.
+
+    Args:
+        letters: whether M and F are words of the corpus.
+    """
+    return _look_up(text, _GENDERS | _GENDER_LETTERS if letters else _GENDERS)
 
 
 def read_yes_or_no(text: str) -> Stated:
@@ -174,7 +194,9 @@ def read_age(text: str, *, youth_below_years: int, senior_from_years: int) -> St
         return stated
     plain = _plain(text)
     years = None
-    if match := _YEARS.fullmatch(plain):
+    if decade := _DECADES.get(comparable(plain)):
+        youngest, oldest, band = decade
+    elif match := _YEARS.fullmatch(plain):
         youngest = oldest = years = int(match[1])
         band = None
     elif match := _BAND.fullmatch(plain):

@@ -1,5 +1,6 @@
 """Reads the text files of one VoxForge submission: who speaks, what the README states, what was to be said."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -39,6 +40,7 @@ class Submission:
     Attributes:
         archive: name of the archive, without its suffix.
         user_name: the speaker's name, from the README, else from the archive's name; None for an anonymous submission.
+            Where the README has the id of another corpus (`Speaker ID`, as JSON text), that, whatever it says.
         user_name_fits: whether README and archive name agree on it, as far as both have one.
         fields: the README's fields as raw text; empty where it has none.
         has_readme: whether there is a README at all.
@@ -97,16 +99,17 @@ def read_submission(row: Mapping[str, Any], *, youth_below_years: int, senior_fr
     """
     archive, readme = row["archive"], row["readme"]
     fields = parse_readme(readme or b"")
+    own_id = _own_id(fields.get("speaker_id", ""))
     stated_name, archive_name = _plain_name(fields.get("user_name", "")), _name_in(archive)
     name = stated_name or archive_name
     licence = "\n".join(decode_lines(row["licence"] or b"")).strip()
     return Submission(
         archive=archive,
-        user_name=None if is_anonymous(name) else name,
-        user_name_fits=not stated_name or not archive_name or _same_name(stated_name, archive_name),
+        user_name=own_id or (None if is_anonymous(name) else name),
+        user_name_fits=bool(own_id) or not stated_name or not archive_name or _same_name(stated_name, archive_name),
         fields=fields,
         has_readme=readme is not None,
-        gender=read_gender(fields.get("gender", "")),
+        gender=read_gender(fields.get("gender", ""), letters=own_id is not None),
         age=read_age(fields.get("age", ""), youth_below_years=youth_below_years, senior_from_years=senior_from_years),
         native_speaker=read_yes_or_no(fields.get("native_speaker", "")),
         language=_language(fields.get("language", "")),
@@ -114,6 +117,15 @@ def read_submission(row: Mapping[str, Any], *, youth_below_years: int, senior_fr
         transcripts=read_transcripts(row["prompts"], row["prompts_original"]),
         audio=frozenset(row["audio_members"] or ()),
     )
+
+
+def _own_id(raw: str) -> str | None:
+    """The id that repackaged archives state, as JSON text: so it may be any text."""
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        return None
+    return value if isinstance(value, str) and value else None
 
 
 def _plain_name(raw: str) -> str:

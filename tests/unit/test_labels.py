@@ -158,6 +158,38 @@ def test_genders_that_cannot_be_read(text):
     assert read_gender(text) == Stated(problem="no rule reads it")
 
 
+def test_letters_are_words_only_where_a_corpus_says_so():
+    assert (read_gender("M", letters=True), read_gender("[f]", letters=True)) == (Stated("male"), Stated("female"))
+    assert read_gender("F") == Stated(problem="no rule reads it")
+
+
+@pytest.mark.parametrize(
+    ("text", "gender"),
+    [
+        ("male_masculine", "male"), ("female_feminine", "female"), ("transgender", "other"), ("intersex", "other"),
+        ("non-binary", "other"), ("do_not_wish_to_say", None), ("other", "other"), ("", None),
+    ],
+)  # fmt: skip
+def test_genders_of_every_release_of_common_voice(text, gender):
+    assert read_gender(text) == Stated(gender)
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("twenties", Stated("adult", band="19 - 29")),
+        ("fourties", Stated("adult", band="40 - 49")),
+        ("forties", Stated("adult", band="40 - 49")),
+        ("seventies", Stated("senior", band="70 - 79")),
+        ("nineties", Stated("senior", band="> 89")),
+        ("teens", Stated(problem="a band over more than one age group", band="< 19")),
+        ("sixties", Stated(problem="a band over more than one age group", band="60 - 69")),
+    ],
+)
+def test_decades_of_common_voice(text, stated):
+    assert read_age(text, **AGES) == stated
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -193,7 +225,8 @@ def test_answers(text, answer):
 WORDS = {
     label: {bare(row[label]) for row in VOCABULARY.values()} for label in ("male", "female", "youth", "adult", "senior")
 }
-WORDS["male"] |= {"maennlich"}
+WORDS["male"] |= {"maennlich", "malemasculine"}
+WORDS["female"] |= {"femalefeminine"}
 WORDS["youth"] |= {"младеж", "девоика", "jugend"}
 WORDS["adult"] |= {"erwachsene"}
 PIECES = [row[label] for row in VOCABULARY.values() for label in WORDS]

@@ -1,0 +1,59 @@
+"""Each corpus that is repacked, in its own layout, through all stages up to evaluate."""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from support.project import Project
+from support.submissions import audio_bytes
+from support.voices import voice
+
+#: Training of seconds, and classes as small as these corpora.
+SHORT = {
+    "split__min_speakers_per_class": 3,
+    "train__epochs": 3,
+    "tfdf__num_trees": 4,
+    "evaluate__bootstrap_samples": 100,
+}
+PEOPLE = {f"speaker {number}": ("female", "male")[number % 2] for number in range(10)}
+
+
+def run_all(project: Project, **params: object) -> dict:
+    """Run every stage; the figures."""
+    project.set_params(**SHORT, **params)
+    for stage in ("scrape", "extract", "parse_metadata", "featurize", "split"):
+        project.run(stage)
+    for model in ("train_softmax", "train_tfdf"):
+        for target in ("gender", "age"):
+            project.run(model, target)
+    project.run("evaluate")
+    return json.loads((project.folder / "metrics/evaluate.json").read_text())
+
+
+def metadata(project: Project) -> pd.DataFrame:
+    return pd.read_parquet(project.folder / "data/metadata.parquet")
+
+
+def genders(project: Project) -> Mapping[str, str]:
+    return metadata(project).groupby("speaker_id")["gender"].first().to_dict()
+
+
+@pytest.mark.slow
+def test_folder(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "voices"
+    folder.mkdir()
+    rows = [("path", "speaker_id", "gender", "age")]
+    for seed, (speaker, gender) in enumerate(PEOPLE.items()):
+        for clip, (suffix, width) in enumerate([("wav", "PCM_16"), ("flac", "PCM_16"), ("mp3", "MPEG_LAYER_III")]):
+            name = f"{speaker} {clip}.{suffix}"
+            (folder / name).write_bytes(audio_bytes(voice(gender, seed), container=suffix.upper(), width=width))
+            rows.append((name, speaker, gender, str(15 + 5 * (seed // 2) // 2 * 2)))
+    with open(folder / "metadata.csv", "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    figures = run_all(project, corpus="folder", corpora__folder__path=str(folder))
+    assert genders(project) == PEOPLE
+    assert figures["gender"]["softmax"]["speakers"]["uar"] > 0.5
