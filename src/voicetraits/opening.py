@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from voicetraits import corpora
+from voicetraits.bundles import Bundle, BundleParams
 from voicetraits.corpus import Corpus
 from voicetraits.errors import ParameterError
 from voicetraits.params import get
@@ -42,5 +43,6 @@ def open_section(params: Mapping[str, Any], name: str, *, key: str, store: Store
     if isinstance(section, RemoteParams):
         return Remote(section, key=key, suffixes=module.SUFFIXES)
     if isinstance(section, RepackParams):
-        return Repacked(module.Layout(section, key=key), section, name=name, key=key, store=store)
+        where = {"bundle": Bundle(section, key=key)} if isinstance(section, BundleParams) else {"key": key}
+        return Repacked(module.Layout(section, **where), section, name=name, key=key, store=store)
     return module.Corpus(section)

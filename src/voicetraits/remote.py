@@ -122,7 +122,7 @@ class Remote:
         if not missing:
             return
         with (
-            _alone(store, self._folder.server),
+            alone(store, self._folder.server),
             tqdm(total=len(missing), desc="scrape", unit="archive", disable=None) as bar,
         ):
             try:
@@ -169,7 +169,7 @@ class Remote:
 
 
 @contextmanager
-def _alone(store: Store, server: str) -> Iterator[None]:
+def alone(store: Store, server: str) -> Iterator[None]:
     """One process at a time downloads from a server: a partial file has one writer, and `jobs` keeps its promise."""
     lock = FileLock(store.partial / f"{plain_key(server)}.lock")
     try:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from support.layouts import AUDIOMNIST, audiomnist, librispeech, tarred, zipped
 from support.project import Project
 from support.submissions import audio_bytes
 from support.voices import voice
@@ -57,3 +58,23 @@ def test_folder(project: Project, tmp_path: Path) -> None:
     figures = run_all(project, corpus="folder", corpora__folder__path=str(folder))
     assert genders(project) == PEOPLE
     assert figures["gender"]["softmax"]["speakers"]["uar"] > 0.5
+
+
+@pytest.mark.slow
+def test_audiomnist(project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "AudioMNIST-master.zip"
+    file.write_bytes(zipped(audiomnist(5, clips=3)))
+    figures = run_all(project, corpus="audiomnist", corpora__audiomnist__url=str(file))
+    assert genders(project) == {one: gender for gender, those in AUDIOMNIST.items() for one in those[:5]}
+    assert figures["gender"]["tfdf"]["speakers"]["uar"] > 0.5
+
+
+@pytest.mark.slow
+def test_librispeech_has_no_ages(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "train-clean-100.tar.gz").write_bytes(tarred(librispeech(5)))
+    subset = {"corpora__librispeech__files_per_speaker": 2, "corpora__librispeech__clip_seconds": 2.0}
+    figures = run_all(project, corpus="librispeech", corpora__librispeech__url=str(tmp_path), **subset)
+    assert figures["age"] == {"skipped": 1}
+    assert figures["gender"]["softmax"]["speakers"]["uar"] > 0.5
+    clips = pd.read_parquet(project.folder / "data/audio/clips.parquet")
+    assert (len(clips), set(clips["duration_seconds"])) == (20, {2.0})
