@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from support.layouts import AUDIOMNIST, audiomnist, librispeech, tarred, zipped
+from support.layouts import AUDIOMNIST, audiomnist, common_voice, librispeech, tarred, zipped
 from support.project import Project
 from support.submissions import audio_bytes
 from support.voices import voice
@@ -78,3 +78,17 @@ def test_librispeech_has_no_ages(project: Project, tmp_path: Path) -> None:
     assert figures["gender"]["softmax"]["speakers"]["uar"] > 0.5
     clips = pd.read_parquet(project.folder / "data/audio/clips.parquet")
     assert (len(clips), set(clips["duration_seconds"])) == (20, {2.0})
+
+
+@pytest.mark.slow
+def test_common_voice(project: Project, tmp_path: Path) -> None:
+    people = [
+        (("male_masculine", "female_feminine")[number % 2], ("twenties", "seventies")[number // 6], voice, 2)
+        for number, voice in enumerate(["male", "female"] * 6)
+    ]
+    file = tmp_path / "cv-corpus-17.0-2024-03-15-en.tar.gz"
+    file.write_bytes(tarred(common_voice(people=people)))
+    figures = run_all(project, corpus="common_voice", corpora__common_voice__path=str(file))
+    assert sorted(genders(project).values()) == ["female"] * 6 + ["male"] * 6
+    assert figures["gender"]["softmax"]["speakers"]["uar"] > 0.5
+    assert "softmax" in figures["age"]

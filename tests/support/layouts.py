@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from hashlib import sha512
 
 import numpy as np
 
@@ -73,3 +74,76 @@ def librispeech(per_sex: int = 3, *, clips: int = 3, part: str = "train-clean-10
         lines = (f"{name} THE WORDS OF CLIP {name[-1]}\n" for name in names)
         files[f"{folder}/{reader}-198.trans.txt"] = "".join(lines).encode()
     return files
+
+
+#: Columns of old and new releases of Common Voice.
+COMMON_VOICE_COLUMNS = {
+    "old": ["client_id", "path", "sentence", "up_votes", "down_votes", "age", "gender", "accent", "locale", "segment"],
+    "new": [
+        "client_id",
+        "path",
+        "sentence_id",
+        "sentence",
+        "sentence_domain",
+        "up_votes",
+        "down_votes",
+        "age",
+        "gender",
+        "accents",
+        "variant",
+        "locale",
+        "segment",
+    ],
+}
+#: Gender and age words, the gender of the voice, and how many clips.
+COMMON_VOICE_PEOPLE = [
+    ("male", "twenties", "male", 2),
+    ("female", "thirties", "female", 1),
+    ("male_masculine", "fourties", "male", 1),
+    ("female_feminine", "fifties", "female", 3),
+    ("male", "sixties", "male", 1),
+    ("female", "seventies", "female", 1),
+    ("", "", "male", 1),
+    ("other", "teens", "female", 1),
+    ("non-binary", "nineties", "male", 1),
+    ("female_feminine", "teens", "female", 1),
+    ("male_masculine", "", "male", 2),
+    ("female", "twenties", "female", 2),
+]
+
+
+def client_id(number: int) -> str:
+    """A client_id as they are: 128 hexadecimal digits."""
+    return sha512(str(number).encode()).hexdigest()
+
+
+def common_voice_rows(columns: list[str], people: list = COMMON_VOICE_PEOPLE) -> list[dict[str, str]]:
+    """The rows of validated.tsv, the speakers' clips mixed."""
+    rows = []
+    for number, (gender, age, _, clips) in enumerate(people):
+        for clip in range(clips):
+            path = f"common_voice_en_{20_000_000 + 97 * clip + number}.mp3"
+            sentence = f'He said "{gender} {clip}" and left.'
+            known = {"client_id": client_id(number), "path": path, "sentence": sentence, "age": age, "gender": gender}
+            about = known | {"accent": "us", "accents": "United States English", "locale": "en", "up_votes": "2"}
+            rows.append({column: about.get(column, "") for column in columns})
+    return sorted(rows, key=lambda row: row["path"])
+
+
+def common_voice(
+    release: str = "new", *, people: list = COMMON_VOICE_PEOPLE, table: bytes | None = None, behind: bool = True
+) -> dict[str, bytes]:
+    """A release of one language; its tables stand behind the clips, or before them."""
+    columns = COMMON_VOICE_COLUMNS[release]
+    rows = common_voice_rows(columns, people)
+    folder = "cv-corpus-17.0-2024-03-15/en"
+    clips = {}
+    for row in rows:
+        number = next(at for at in range(len(people)) if client_id(at) == row["client_id"])
+        samples = voice(people[number][2], number, seconds=1.5, rate_hz=32000)
+        content = audio_bytes(np.roll(samples, len(clips)), 32000, container="MP3", width="MPEG_LAYER_III")
+        clips[f"{folder}/clips/{row['path']}"] = content
+    lines = ["\t".join(columns), *("\t".join(row.values()) for row in rows)]
+    text = "".join(f"{line}\n" for line in lines).encode() if table is None else table
+    tables = {f"{folder}/invalidated.tsv": b"client_id\tpath\n", f"{folder}/validated.tsv": text}
+    return clips | tables if behind else tables | clips
