@@ -131,7 +131,8 @@ def build_metadata(
     Args:
         submissions: rows of submissions.parquet, see `read_submission`.
         clips: clips.parquet: utterance_id, archive.
-        corpus: name of the corpus, and the source of archives that no pattern fits.
+        corpus: name of the corpus, and the source of archives that no pattern fits; of a mix, whose archives come from
+            several, that of each archive.
         sources: name of a source: pattern that the licence text of its archives holds; the first that fits counts.
 
     Raises:
@@ -140,7 +141,7 @@ def build_metadata(
     """
     patterns = _compile(sources, corpus)
     thresholds = {"youth_below_years": params.youth_below_years, "senior_from_years": params.senior_from_years}
-    read = {row["archive"]: read_submission(row, **thresholds) for row in submissions}
+    read = {row["archive"]: read_submission(row, corpus=corpus, **thresholds) for row in submissions}
     _check(read, clips)
     by_speaker = defaultdict(list)
     for archive in sorted(read):
@@ -159,7 +160,7 @@ def build_metadata(
             if result.several and target == "gender":
                 problems += _contradiction(own)
 
-    table = _table(read, clips, labels, corpus=corpus, patterns=patterns)
+    table = _table(read, clips, labels, patterns)
     review = pd.DataFrame(sorted(problems), columns=Problem._fields)
     return Metadata(table, review, _metrics(read.values(), table, settled))
 
@@ -197,15 +198,13 @@ def _table(
     read: Mapping[str, Submission],
     clips: pd.DataFrame,
     labels: Mapping[str, Mapping[str, str | None]],
-    *,
-    corpus: str,
     patterns: Mapping[str, re.Pattern[str]],
 ) -> pa.Table:
     of_archive = {
         archive: {
             "speaker_id": submission.speaker_id,
-            "corpus": corpus,
-            "source": _source(submission, patterns) or corpus,
+            "corpus": submission.corpus,
+            "source": _source(submission, patterns) or submission.corpus,
             "archive": archive,
             "gender": labels[archive]["gender"],
             "gender_raw": submission.fields.get("gender") or None,

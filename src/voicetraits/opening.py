@@ -9,6 +9,8 @@ from voicetraits import corpora
 from voicetraits.bundles import Bundle, BundleParams
 from voicetraits.corpus import Corpus
 from voicetraits.errors import ParameterError
+from voicetraits.mixed_names import MIX
+from voicetraits.mixing import Mix, MixParams
 from voicetraits.params import get
 from voicetraits.remote import Remote, RemoteParams
 from voicetraits.repacking import Repacked, RepackParams
@@ -45,4 +47,37 @@ def open_section(params: Mapping[str, Any], name: str, *, key: str, store: Store
     if isinstance(section, RepackParams):
         where = {"bundle": Bundle(section, key=key)} if isinstance(section, BundleParams) else {"key": key}
         return Repacked(module.Layout(section, **where), section, name=name, key=key, store=store)
+    if isinstance(section, MixParams):
+        return Mix(section, _open_parts(section, key, store))
     return module.Corpus(section)
+
+
+#: What a corpus that is part of a mix need not say: the mix says it, or it takes everything.
+_OF_MIX = {"limit": None, "sources": {}, "max_failed_share": 1.0}
+
+
+def _open_parts(mix: MixParams, key: str, store: Store) -> dict[str, Corpus]:
+    """The corpora of a mix by name, each opened with the settings that stand there."""
+    parts: dict[str, Corpus] = {}
+    for number, settings in enumerate(mix.of):
+        own_key = f"{key}.of.{number}"
+        name = get(_nested(own_key, settings), f"{own_key}.corpus", str)
+        require_known(name, f"{own_key}.corpus")
+        if name == MIX or name in parts:
+            raise ParameterError(f"params.yaml: `{own_key}.corpus` is {name!r}; allowed: each corpus once, no mix")
+        for setting in ("sources", "max_failed_share"):
+            if setting in settings:
+                raise ParameterError(f"params.yaml: `{own_key}.{setting}` is set; allowed: `{key}.{setting}`, for all")
+        known = import_module(f"voicetraits.corpora.{name}").Params.__dataclass_fields__
+        own = {setting: value for setting, value in _OF_MIX.items() if setting in known} | settings
+        del own["corpus"]
+        parts[name] = open_section(_nested(own_key, own), name, key=own_key, store=store)
+    return parts
+
+
+def _nested(key: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Params in which the settings stand at a dotted key, so that messages name it."""
+    tree: Any = settings
+    for name in reversed(key.split(".")):
+        tree = {name: tree}
+    return tree

@@ -16,6 +16,7 @@ from voicetraits.labels import (
     read_gender,
     read_yes_or_no,
 )
+from voicetraits.mixed_names import parted
 from voicetraits.prompts import read_transcripts
 from voicetraits.readme import decode_lines, parse_readme
 from voicetraits.words import comparable
@@ -39,6 +40,7 @@ class Submission:
 
     Attributes:
         archive: name of the archive, without its suffix.
+        corpus: the corpus that it comes from.
         user_name: the speaker's name, from the README, else from the archive's name; None for an anonymous submission.
             Where the README has the id of another corpus (`Speaker ID`, as JSON text), that, whatever it says.
         user_name_fits: whether README and archive name agree on it, as far as both have one.
@@ -49,9 +51,11 @@ class Submission:
         licence: text of the licence file, else what the README names, else None.
         transcripts: utterance: text, of every prompt.
         audio: utterances of which the archive has audio, usable or not.
+        is_of_mix: whether other corpora stand beside this one.
     """
 
     archive: str
+    corpus: str
     user_name: str | None
     user_name_fits: bool
     fields: dict[str, str]
@@ -63,11 +67,14 @@ class Submission:
     licence: str | None
     transcripts: dict[str, str]
     audio: frozenset[str]
+    is_of_mix: bool = False
 
     @property
     def speaker_id(self) -> str:
-        """The user name; an anonymous submission is a speaker of its own."""
-        return self.user_name or self.archive
+        """The user name, in a mix behind that of the corpus; an anonymous submission is a speaker of its own."""
+        if self.user_name is None:
+            return self.archive
+        return f"{self.corpus}:{self.user_name}" if self.is_of_mix else self.user_name
 
     def describe(self, field: str) -> str | None:
         """A README field without blanks and brackets around it; None where it says nothing."""
@@ -90,21 +97,26 @@ class Submission:
         return found
 
 
-def read_submission(row: Mapping[str, Any], *, youth_below_years: int, senior_from_years: int) -> Submission:
+def read_submission(
+    row: Mapping[str, Any], *, corpus: str, youth_below_years: int, senior_from_years: int
+) -> Submission:
     """Read one row of submissions.parquet.
 
     Args:
         row: archive; readme, prompts, prompts_original, licence (bytes or None); audio_members (utterances).
+        corpus: name of the corpus, which may be a mix.
         youth_below_years, senior_from_years: see `read_age`.
     """
     archive, readme = row["archive"], row["readme"]
+    own_corpus, own_archive = parted(corpus, archive)
     fields = parse_readme(readme or b"")
     own_id = _own_id(fields.get("speaker_id", ""))
-    stated_name, archive_name = _plain_name(fields.get("user_name", "")), _name_in(archive)
+    stated_name, archive_name = _plain_name(fields.get("user_name", "")), _name_in(own_archive)
     name = stated_name or archive_name
     licence = "\n".join(decode_lines(row["licence"] or b"")).strip()
     return Submission(
         archive=archive,
+        corpus=own_corpus,
         user_name=own_id or (None if is_anonymous(name) else name),
         user_name_fits=bool(own_id) or not stated_name or not archive_name or _same_name(stated_name, archive_name),
         fields=fields,
@@ -116,6 +128,7 @@ def read_submission(row: Mapping[str, Any], *, youth_below_years: int, senior_fr
         licence=licence or clean(fields.get("licence", "")) or None,
         transcripts=read_transcripts(row["prompts"], row["prompts_original"]),
         audio=frozenset(row["audio_members"] or ()),
+        is_of_mix=own_corpus != corpus,
     )
 
 

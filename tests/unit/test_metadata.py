@@ -306,6 +306,7 @@ def test_what_a_submission_says_of_itself():
         submission(
             "a-20080101-b", Readme(user_name="a", more={"Language": "pt_br", "Pronunciation dialect": "unknown"})
         ),
+        corpus="voxforge",
         youth_below_years=18,
         senior_from_years=65,
     )
