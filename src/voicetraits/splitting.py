@@ -15,6 +15,7 @@ from voicetraits.classes import CLASSES
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.examples import SIDES, select_clips, speaker_classes
 from voicetraits.params import section
+from voicetraits.published_folds import audiomnist_gender_folds
 from voicetraits.words import comparable
 
 _FOLD = "0"  # a holdout has one
@@ -25,7 +26,7 @@ _COLUMNS = ["target", "fold", "speaker_id", "side"]
 class SplitParams:
     """Section `split` of params.yaml."""
 
-    strategy: Literal["holdout"]
+    strategy: Literal["holdout", "audiomnist"]
     val_share: Annotated[float, Field(gt=0, lt=1)]
     test_share: Annotated[float, Field(gt=0, lt=1)]
     # Three: one for each side.
@@ -77,6 +78,8 @@ def split_speakers(
         DataError: no target is left, or a class cannot stand on every side because its speakers share clips.
     """
     groups = speaker_groups(metadata, clips)
+    if params.strategy == "audiomnist":
+        return _published(groups, targets)
     classes = {target: speaker_classes(metadata, target).to_dict() for target in CLASSES}
     rows, skipped, notes = [], [], []
     for target in targets:
@@ -99,6 +102,16 @@ def split_speakers(
             f"`split.min_speakers_per_class`"
         )
     return Splits(pd.DataFrame(sorted(rows), columns=_COLUMNS), tuple(skipped), tuple(notes))
+
+
+def _published(groups: Mapping[str, str], targets: Sequence[str]) -> Splits:
+    """AudioMNIST's folds, which are of gender: any other target is skipped."""
+    skipped = tuple(target for target in targets if target != "gender")
+    if "gender" not in targets:
+        raise DataError("`split.strategy: audiomnist` splits for gender; add gender to `targets`")
+    rows = [("gender", *row) for row in audiomnist_gender_folds(groups)]
+    notes = tuple(f"{target}: skipped, since AudioMNIST's published folds are of gender" for target in skipped)
+    return Splits(pd.DataFrame(sorted(rows), columns=_COLUMNS), skipped, notes)
 
 
 def speaker_groups(metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, str]:
@@ -157,7 +170,7 @@ def _check_every_side(sides: Mapping[str, str], strata: Mapping[str, Stratum], t
 
 
 def count_sides(splits: Splits, metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, Any]:
-    """Speakers, clips and hours of each target by side and class, for metrics/split.json.
+    """Speakers, clips and hours of each target by side and class, for metrics/split.json; of several folds, of each.
 
     Side `none` has the speakers without a label and those of each class that is left out. `unused` are clips of
     speakers on a side that have no label, or one that is left out.
@@ -170,20 +183,28 @@ def count_sides(splits: Splits, metadata: pd.DataFrame, clips: pd.DataFrame) -> 
     metadata = metadata.merge(hours, on="utterance_id")
     counts: dict[str, Any] = {target: {"skipped": 1} for target in splits.skipped}
     for target, rows in splits.table.groupby("target"):
-        chosen = {
-            side: select_clips(metadata, splits.table, target, _FOLD, side).merge(hours, on="utterance_id")
-            for side in SIDES
+        folds = {
+            fold: _count_fold(splits.table, rows[rows["fold"] == fold], metadata, hours, target, fold)
+            for fold in sorted(rows["fold"].unique())
         }
-        sided = {side: {name: _size(own) for name, own in clips.groupby("label")} for side, clips in chosen.items()}
-        nowhere = metadata["speaker_id"].isin(rows.loc[rows["side"] == "none", "speaker_id"])
-        reasons = metadata["speaker_id"].map(speaker_classes(metadata, target)).fillna("unlabelled")
-        left_out = ["unlabelled", *(name for name in CLASSES[target] if name not in sided["train"])]
-        counts[target] = {
-            **sided,
-            "none": {reason: _size(metadata[nowhere & (reasons == reason)]) for reason in left_out},
-            "unused": {"clips": int((~nowhere).sum()) - sum(map(len, chosen.values()))},
-        }
+        counts[target] = folds[_FOLD] if len(folds) == 1 else {f"fold-{fold}": own for fold, own in folds.items()}
     return counts
+
+
+def _count_fold(
+    table: pd.DataFrame, rows: pd.DataFrame, metadata: pd.DataFrame, hours: pd.DataFrame, target: str, fold: str
+) -> dict[str, Any]:
+    chosen = {side: select_clips(metadata, table, target, fold, side).merge(hours, on="utterance_id") for side in SIDES}
+    sided = {side: {name: _size(own) for name, own in clips.groupby("label")} for side, clips in chosen.items()}
+    nowhere = metadata["speaker_id"].isin(rows.loc[rows["side"] == "none", "speaker_id"])
+    reasons = metadata["speaker_id"].map(speaker_classes(metadata, target)).fillna("unlabelled")
+    aside = {*reasons[nowhere]}
+    left_out = ["unlabelled", *(name for name in CLASSES[target] if name in aside or name not in sided["train"])]
+    return {
+        **sided,
+        "none": {reason: _size(metadata[nowhere & (reasons == reason)]) for reason in left_out},
+        "unused": {"clips": int((~nowhere).sum()) - sum(map(len, chosen.values()))},
+    }
 
 
 def _size(clips: pd.DataFrame) -> dict[str, float]:

@@ -70,6 +70,19 @@ def test_audiomnist(project: Project, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_published_folds_of_audiomnist(project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "AudioMNIST-master.tar.gz"
+    file.write_bytes(tarred(audiomnist(12, clips=2)))
+    figures = run_all(project, corpus="audiomnist", corpora__audiomnist__url=str(file), split__strategy="audiomnist")
+    assert figures["age"] == {"skipped": 1}
+    assert figures["gender"]["softmax"]["speakers"]["uar"] > 0.5
+    predictions = pd.read_parquet(project.folder / "data/models/tfdf/gender/predictions.parquet")
+    tested = predictions[predictions["side"] == "test"]
+    assert tested.groupby("fold")["speaker_id"].nunique().to_dict() == {str(fold): 6 for fold in range(4)}
+    assert set(tested["speaker_id"]) == {one for those in AUDIOMNIST.values() for one in those}
+
+
+@pytest.mark.slow
 def test_librispeech_has_no_ages(project: Project, tmp_path: Path) -> None:
     (tmp_path / "train-clean-100.tar.gz").write_bytes(tarred(librispeech(5)))
     subset = {"corpora__librispeech__files_per_speaker": 2, "corpora__librispeech__clip_seconds": 2.0}

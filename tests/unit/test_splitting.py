@@ -240,7 +240,7 @@ def test_unknown_clips_are_an_error():
         ),
         ({"val_share": 0}, r"`split.val_share` is 0; allowed: greater than 0"),
         ({"min_speakers_per_class": 2}, r"`split.min_speakers_per_class` is 2; allowed: greater than or equal to 3"),
-        ({"strategy": "kfold"}, r"`split.strategy` is 'kfold'; allowed: 'holdout'"),
+        ({"strategy": "kfold"}, r"`split.strategy` is 'kfold'; allowed: 'holdout' or 'audiomnist'"),
     ],
 )
 def test_params(values, message):
