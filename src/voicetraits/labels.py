@@ -6,9 +6,11 @@ person to look at, never a guess.
 
 import re
 import unicodedata
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from voicetraits.classes import AGE_BINS, AgeBins
 from voicetraits.words import comparable
 
 
@@ -133,6 +135,9 @@ _BAND = re.compile(r"(\d{1,3})\s*-+\s*(\d{1,3})")
 _OPEN_BAND = re.compile(r"([<>])\s*(\d{1,3})")
 _OLDEST_YEARS = 120
 
+#: Where the bins after the first begin.
+_DECADE_STARTS_YEARS = (19, 30, 40, 50, 60)
+
 _SIGNS_IN_WORDS = " -/_.:"
 
 
@@ -182,16 +187,18 @@ def read_yes_or_no(text: str) -> Stated:
     return _look_up(text, _YES_OR_NO)
 
 
-def read_age(text: str, *, youth_below_years: int, senior_from_years: int) -> Stated:
-    """Read an age: `youth`, `adult` or `senior`, from a word, a band or a number of years.
+def read_age(text: str, *, youth_below_years: int, senior_from_years: int, age_bins: AgeBins = "groups") -> Stated:
+    """Read an age from a word, a band or a number of years, as one of the classes of `AGE_BINS[age_bins]`.
 
     Args:
-        youth_below_years: an age below it is youth.
-        senior_from_years: an age of that or more is senior.
+        youth_below_years: of groups, an age below it is youth.
+        senior_from_years: of groups, an age of that or more is senior.
     """
     stated = _look_up(text, _AGE_GROUPS)
     if not stated.problem:
-        return stated
+        is_known = stated.is_blank or age_bins == "groups"
+        return stated if is_known else Stated(problem="an age group, which tells no decade")
+    starts = _DECADE_STARTS_YEARS if age_bins == "decades" else (youth_below_years, senior_from_years)
     plain = _plain(text)
     years = None
     if decade := _DECADES.get(comparable(plain)):
@@ -211,13 +218,10 @@ def read_age(text: str, *, youth_below_years: int, senior_from_years: int) -> St
         return stated
     if not 1 <= youngest <= oldest <= _OLDEST_YEARS:
         return Stated(problem="no possible age")
-    labels = {
-        "youth" if age < youth_below_years else "senior" if age >= senior_from_years else "adult"
-        for age in (youngest, oldest)
-    }
-    if len(labels) > 1:
-        return Stated(problem="a band over more than one age group", band=band)
-    return Stated(labels.pop(), band=band, years=years)
+    first, last = (AGE_BINS[age_bins][bisect_right(starts, age)] for age in (youngest, oldest))
+    if first != last:
+        return Stated(problem=f"a band over more than one age {'group' if age_bins == 'groups' else 'bin'}", band=band)
+    return Stated(first, band=band, years=years)
 
 
 def _look_up(text: str, words: dict[str, str]) -> Stated:

@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from voicetraits.allotment import Stratum, assign_sides
-from voicetraits.classes import CLASSES
+from voicetraits.classes import CLASSES, AgeBins, classes_of
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.examples import SIDES, select_clips, speaker_classes
 from voicetraits.params import section
@@ -61,7 +61,13 @@ class Splits:
 
 
 def split_speakers(
-    metadata: pd.DataFrame, clips: pd.DataFrame, params: SplitParams, *, targets: Sequence[str], seed: int
+    metadata: pd.DataFrame,
+    clips: pd.DataFrame,
+    params: SplitParams,
+    *,
+    targets: Sequence[str],
+    seed: int,
+    age_bins: AgeBins = "groups",
 ) -> Splits:
     """Give each speaker a side for each target.
 
@@ -73,6 +79,7 @@ def split_speakers(
     Args:
         metadata: utterance_id, speaker_id, archive, gender, age_group.
         clips: utterance_id, audio_sha256.
+        age_bins: which classes age has.
 
     Raises:
         DataError: no target is left, or a class cannot stand on every side because its speakers share clips.
@@ -83,7 +90,8 @@ def split_speakers(
     classes = {target: speaker_classes(metadata, target).to_dict() for target in CLASSES}
     rows, skipped, notes = [], [], []
     for target in targets:
-        kept, left_out = _choose_classes(classes[target], groups, target, params.min_speakers_per_class)
+        names = classes_of(target, age_bins)
+        kept, left_out = _choose_classes(classes[target], names, groups, target, params.min_speakers_per_class)
         notes += left_out
         if len(kept) < 2:
             skipped.append(target)
@@ -141,11 +149,11 @@ def speaker_groups(metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, str
 
 
 def _choose_classes(
-    classes: Mapping[str, str], groups: Mapping[str, str], target: str, min_speakers: int
+    classes: Mapping[str, str], names: Sequence[str], groups: Mapping[str, str], target: str, min_speakers: int
 ) -> tuple[list[str], list[str]]:
     """The classes that can be learnt, and a line for each that cannot."""
     kept, notes = [], []
-    for name in CLASSES[target]:
+    for name in names:
         speakers = [speaker for speaker, own in classes.items() if own == name]
         if len(speakers) < min_speakers:
             reason = f"it has {len(speakers)} of the {min_speakers} speakers that split.min_speakers_per_class asks for"
@@ -169,7 +177,9 @@ def _check_every_side(sides: Mapping[str, str], strata: Mapping[str, Stratum], t
                 )
 
 
-def count_sides(splits: Splits, metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, Any]:
+def count_sides(
+    splits: Splits, metadata: pd.DataFrame, clips: pd.DataFrame, age_bins: AgeBins = "groups"
+) -> dict[str, Any]:
     """Speakers, clips and hours of each target by side and class, for metrics/split.json; of several folds, of each.
 
     Side `none` has the speakers without a label and those of each class that is left out. `unused` are clips of
@@ -184,7 +194,7 @@ def count_sides(splits: Splits, metadata: pd.DataFrame, clips: pd.DataFrame) -> 
     counts: dict[str, Any] = {target: {"skipped": 1} for target in splits.skipped}
     for target, rows in splits.table.groupby("target"):
         folds = {
-            fold: _count_fold(splits.table, rows[rows["fold"] == fold], metadata, hours, target, fold)
+            fold: _count_fold(splits.table, rows[rows["fold"] == fold], metadata, hours, classes_of(target, age_bins))
             for fold in sorted(rows["fold"].unique())
         }
         counts[target] = folds[_FOLD] if len(folds) == 1 else {f"fold-{fold}": own for fold, own in folds.items()}
@@ -192,14 +202,16 @@ def count_sides(splits: Splits, metadata: pd.DataFrame, clips: pd.DataFrame) -> 
 
 
 def _count_fold(
-    table: pd.DataFrame, rows: pd.DataFrame, metadata: pd.DataFrame, hours: pd.DataFrame, target: str, fold: str
+    table: pd.DataFrame, rows: pd.DataFrame, metadata: pd.DataFrame, hours: pd.DataFrame, classes: Sequence[str]
 ) -> dict[str, Any]:
+    """As `count_sides`, of the one target and fold of `rows`."""
+    target, fold = rows[["target", "fold"]].iloc[0]
     chosen = {side: select_clips(metadata, table, target, fold, side).merge(hours, on="utterance_id") for side in SIDES}
     sided = {side: {name: _size(own) for name, own in clips.groupby("label")} for side, clips in chosen.items()}
     nowhere = metadata["speaker_id"].isin(rows.loc[rows["side"] == "none", "speaker_id"])
     reasons = metadata["speaker_id"].map(speaker_classes(metadata, target)).fillna("unlabelled")
     aside = {*reasons[nowhere]}
-    left_out = ["unlabelled", *(name for name in CLASSES[target] if name in aside or name not in sided["train"])]
+    left_out = ["unlabelled", *(name for name in classes if name in aside or name not in sided["train"])]
     return {
         **sided,
         "none": {reason: _size(metadata[nowhere & (reasons == reason)]) for reason in left_out},

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from voicetraits.classes import AgeBins
 from voicetraits.labels import (
     Stated,
     clean,
@@ -98,14 +99,14 @@ class Submission:
 
 
 def read_submission(
-    row: Mapping[str, Any], *, corpus: str, youth_below_years: int, senior_from_years: int
+    row: Mapping[str, Any], *, corpus: str, youth_below_years: int, senior_from_years: int, age_bins: AgeBins = "groups"
 ) -> Submission:
     """Read one row of submissions.parquet.
 
     Args:
         row: archive; readme, prompts, prompts_original, licence (bytes or None); audio_members (utterances).
         corpus: name of the corpus, which may be a mix.
-        youth_below_years, senior_from_years: see `read_age`.
+        youth_below_years, senior_from_years, age_bins: see `read_age`.
     """
     archive, readme = row["archive"], row["readme"]
     own_corpus, own_archive = parted(corpus, archive)
@@ -122,7 +123,12 @@ def read_submission(
         fields=fields,
         has_readme=readme is not None,
         gender=read_gender(fields.get("gender", ""), letters=own_id is not None),
-        age=read_age(fields.get("age", ""), youth_below_years=youth_below_years, senior_from_years=senior_from_years),
+        age=read_age(
+            fields.get("age", ""),
+            youth_below_years=youth_below_years,
+            senior_from_years=senior_from_years,
+            age_bins=age_bins,
+        ),
         native_speaker=read_yes_or_no(fields.get("native_speaker", "")),
         language=_language(fields.get("language", "")),
         licence=licence or clean(fields.get("licence", "")) or None,

@@ -101,7 +101,28 @@ def test_common_voice(project: Project, tmp_path: Path) -> None:
     ]
     file = tmp_path / "cv-corpus-17.0-2024-03-15-en.tar.gz"
     file.write_bytes(tarred(common_voice(people=people)))
-    figures = run_all(project, corpus="common_voice", corpora__common_voice__path=str(file))
+    figures = run_all(
+        project, corpus="common_voice", corpora__common_voice__path=str(file), metadata__age_bins="decades"
+    )
     assert sorted(genders(project).values()) == ["female"] * 6 + ["male"] * 6
     assert figures["gender"]["softmax"]["speakers"]["uar"] > 0.5
-    assert "softmax" in figures["age"]
+    assert {"recall_19-29", "recall_60+"} <= figures["age"]["softmax"]["clips"].keys()
+
+
+@pytest.mark.slow
+def test_mix(project: Project, tmp_path: Path) -> None:
+    """LibriSpeech's women beside AudioMNIST's men."""
+    (tmp_path / "train-clean-100.tar.gz").write_bytes(tarred(librispeech(5)))
+    (tmp_path / "AudioMNIST.tar.gz").write_bytes(tarred(audiomnist(5)))
+    net = {"connect_timeout_seconds": 1.0, "read_timeout_seconds": 1.0, "retries": 0}
+    women = {"corpus": "librispeech", "part": "train-clean-100", "files_per_speaker": None, "clip_seconds": None}
+    men = {"corpus": "audiomnist", "url": str(tmp_path / "AudioMNIST.tar.gz"), "genders": ["male"]}
+    of = [women | net | {"url": str(tmp_path), "genders": ["female"]}, men | net]
+    figures = run_all(project, corpus="mix", corpora__mix__of=of)
+    table = metadata(project)
+    assert table.groupby("source")["gender"].unique().map(list).to_dict() == {
+        "audiomnist": ["male"],
+        "librispeech": ["female"],
+    }
+    assert set(table["speaker_id"].str.split(":").str[0]) == {"audiomnist", "librispeech"}
+    assert figures["gender"]["softmax"]["speakers"]["uar"] > 0.5

@@ -191,6 +191,32 @@ def test_decades_of_common_voice(text, stated):
 
 
 @pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("teens", "<19"), ("18", "<19"), ("13 - 17", "<19"), ("twenties", "19-29"), ("19", "19-29"), ("29", "19-29"),
+        ("thirties", "30-39"), ("30", "30-39"), ("fourties", "40-49"), ("49", "40-49"), ("50 - 59", "50-59"),
+        ("sixties", "60+"), ("60 - 64", "60+"), ("60", "60+"), ("nineties", "60+"), ("> 75", "60+"), ("", None),
+    ],
+)  # fmt: skip
+def test_decades_as_classes(text, label):
+    stated = read_age(text, **AGES, age_bins="decades")
+    assert (stated.label, stated.problem) == (label, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("18 - 29", "a band over more than one age bin"),
+        ("Erwachsener", "an age group, which tells no decade"),
+        ("Youth", "an age group, which tells no decade"),
+        ("1234", "no rule reads it"),
+    ],
+)
+def test_ages_that_have_no_decade(text, problem):
+    assert read_age(text, **AGES, age_bins="decades").problem == problem
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "anonymous",
