@@ -4,6 +4,7 @@ It is never unpacked to disk. A local file is read where it lies. From elsewhere
 download that was broken off goes on where it stopped.
 """
 
+import json
 import re
 import zipfile
 import zlib
@@ -20,7 +21,7 @@ from voicetraits.archive import Limits, Member, is_unsafe, read_members
 from voicetraits.corpus import Archive
 from voicetraits.download import CannotFetchError, Client
 from voicetraits.errors import DataError, ParameterError
-from voicetraits.files import link_or_copy, write_parquet
+from voicetraits.files import link_or_copy, write_json, write_parquet
 from voicetraits.folders import FileSystemFolder, without_password
 from voicetraits.params import section
 from voicetraits.partial import PartialFile
@@ -34,7 +35,7 @@ from voicetraits.suffixes import is_audio
 # A bundle may be as large as it likes; a member is read into memory.
 _LIMITS = Limits(archive_bytes=10**15, member_bytes=4 * 10**9, members=10**9, compression_ratio=10**6)
 _GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK"
-_MEMBERS, _TEXTS = "members.parquet", "texts.parquet"
+_MEMBERS, _TEXTS, _LEFT_OUT = "members.parquet", "texts.parquet", "left_out.json"
 _MEMBERS_SCHEMA = pa.schema({"path": pa.string(), "bytes": pa.int64()})
 _TEXTS_SCHEMA = pa.schema({"path": pa.string(), "content": pa.large_binary()})
 
@@ -65,10 +66,14 @@ class DownloadParams(BundleParams):
 
 @dataclass(frozen=True)
 class Survey:
-    """What is in a bundle: path and size of each clip, and path and content of the texts that were asked for."""
+    """What is in a bundle: path and size of each clip, path and content of the texts that were asked for.
+
+    `left_out` counts the clips and texts that are no plain files, or stand there twice.
+    """
 
     clips: Mapping[str, int]
     texts: Mapping[str, bytes]
+    left_out: int
 
 
 class Bundle:
@@ -108,6 +113,7 @@ class Bundle:
         return Survey(
             dict(zip(clips["path"].to_pylist(), clips["bytes"].to_pylist(), strict=True)),
             dict(zip(kept["path"].to_pylist(), kept["content"].to_pylist(), strict=True)),
+            json.loads((entry / _LEFT_OUT).read_text()),
         )
 
     def read(self, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
@@ -206,6 +212,7 @@ class Bundle:
         if left_out:
             path, reason = next(iter(left_out.items()))
             print(f"scrape: {len(left_out)} members of {self.source} are left out, such as {path}: {reason}")
+        write_json(len(left_out), folder / _LEFT_OUT)
         clips_table = pa.table({"path": list(clips), "bytes": list(clips.values())}, _MEMBERS_SCHEMA)
         write_parquet(clips_table, folder / _MEMBERS)
         texts_table = pa.table({"path": list(kept), "content": list(kept.values())}, _TEXTS_SCHEMA)

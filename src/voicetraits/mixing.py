@@ -36,6 +36,11 @@ class Mix:
         self.max_failed_share = params.max_failed_share
         self._parts = parts
 
+    @property
+    def left_out(self) -> dict[str, int]:
+        """As each corpus says, behind its name."""
+        return {f"{name}_{kind}": count for name, part in self._parts.items() for kind, count in part.left_out.items()}
+
     def list_archives(self) -> list[Archive]:
         """Every archive that the corpora offer, of each as many as its own limit takes."""
         return [

@@ -51,6 +51,7 @@ class Remote:
     def __init__(self, params: RemoteParams, *, key: str, suffixes: tuple[str, ...]) -> None:
         self.limit = params.limit
         self.max_failed_share = params.max_failed_share
+        self.left_out: dict[str, int] = {}
         self._jobs = params.jobs
         self._key = key
         self._suffixes = suffixes

@@ -97,6 +97,9 @@ class Layout(Protocol):
     #: Text of each archive's LICENSE: the licence, and whom to cite.
     licence: str
 
+    #: What is not taken, as found by `speakers`: kind, count.
+    left_out: dict[str, int]
+
     @property
     def source(self) -> str:
         """Where it lies, for people."""
@@ -145,6 +148,7 @@ class Repacked:
         self._params_key = key
         self._store = store
         self._known_as_stored: dict[str, Fetched] = {}
+        self._of_other_gender = 0
 
     @cached_property
     def _plans(self) -> dict[str, Plan]:
@@ -158,10 +162,17 @@ class Repacked:
             for plan in plans_of(several, corpus=self._name, licence=self._layout.licence)
         }
 
+    @property
+    def left_out(self) -> dict[str, int]:
+        """What the layout leaves out, and the speakers who are not of the genders asked for."""
+        others = {"speakers_beyond_genders": self._of_other_gender} if self._of_other_gender else {}
+        return self._layout.left_out | others
+
     def _of_wanted_gender(self, speakers: Sequence[Speaker]) -> list[Speaker]:
         if self._genders is None:
             return list(speakers)
         wanted = [speaker for speaker in speakers if read_gender(speaker.gender, letters=True).label in self._genders]
+        self._of_other_gender = len({one.id for one in speakers} - {one.id for one in wanted})
         print(
             f"scrape: {len(wanted)} of {len(speakers)} speakers of {self._name} are {' or '.join(self._genders)}; "
             f"the others are left out"

@@ -4,6 +4,7 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,7 +19,7 @@ from voicetraits.store import Store
 SPACE_FACTOR = 3.0
 
 
-def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int | None) -> dict[str, int]:
+def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int | None) -> dict[str, Any]:
     """Fill `folder` with exactly the selected archives, `manifest.csv` and `failed.csv`; what it counted.
 
     Args:
@@ -52,6 +53,7 @@ def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int
         "archives": len(fetched),
         "archives_failed": len(failed),
         "bytes": sum(sizes.values()),
+        **({"left_out": dict(sorted(corpus.left_out.items()))} if corpus.left_out else {}),
     }
 
 

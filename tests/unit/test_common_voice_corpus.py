@@ -92,7 +92,10 @@ def test_rows_that_cannot_be_used_are_counted(
         rows[1] | {"client_id": " "},
     ]
     file.write_bytes(tarred(common_voice(table=table_of(rows, columns) + b"one value\n")))
-    assert run_scrape("common_voice", raw, store, path=str(file))["archives"] == 12
+    counts = run_scrape("common_voice", raw, store, path=str(file))
+    assert counts["archives"] == 12
+    kinds = {"rows_malformed": 1, "rows_repeated": 1, "rows_without_clip": 2, "rows_without_speaker": 1}
+    assert counts["left_out"] == kinds
     printed = capsys.readouterr().out
     assert "1 rows are left out, such as line 19: its clip stands in a row before it\n" in printed
     assert "2 rows are left out, such as line 20: its clip is not in the archive's folder clips\n" in printed
@@ -131,9 +134,10 @@ def test_archives_that_are_none(file: Path, raw: Path, store: Store) -> None:
 
 
 def test_balanced_part(file: Path, raw: Path, store: Store, tmp_path: Path) -> None:
-    run_scrape("common_voice", raw, store, path=str(file), per_class={"count": 3, "of": "speakers"})
+    counts = run_scrape("common_voice", raw, store, path=str(file), per_class={"count": 3, "of": "speakers"})
     clips = metadata_of("common_voice", raw, tmp_path / "audio", store).clips.to_pandas()
     assert clips.groupby("gender")["speaker_id"].nunique().to_dict() == {"female": 3, "male": 3}
+    assert counts["left_out"] == {"clips_beyond_per_class": 17 - len(clips)}
     assert set(clips["speaker_id"]) < {client_id(number) for number in range(12)}
     with pytest.raises(ParameterError, match=r"`corpora.common_voice.per_class.of` is 'hours'"):
         run_scrape("common_voice", raw, store, path=str(file), per_class={"count": 3, "of": "hours"})

@@ -109,7 +109,8 @@ def test_a_changed_file_makes_its_speaker_anew(folder: Path, raw: Path, store: S
 
 
 def test_genders_take_a_part(folder: Path, raw: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_scrape("folder", raw, store, path=str(folder), genders=["female"])["archives"] == 1
+    counts = run_scrape("folder", raw, store, path=str(folder), genders=["female"])
+    assert (counts["archives"], counts["left_out"]) == (1, {"speakers_beyond_genders": 3})
     assert "1 of 4 speakers of folder are female; the others are left out" in capsys.readouterr().out
     write_table(folder, ROWS[2:])
     with pytest.raises(DataError, match=r"no speaker who is female \(it states .*'Male'.*corpora.folder.genders"):

@@ -53,7 +53,8 @@ def test_flac_comes_through_as_it_is(folder: Path, raw: Path, store: Store) -> N
 
 
 def test_the_much_copied_subset(folder: Path, raw: Path, store: Store) -> None:
-    run_scrape("librispeech", raw, store, url=str(folder), files_per_speaker=2, clip_seconds=2.0)
+    counts = run_scrape("librispeech", raw, store, url=str(folder), files_per_speaker=2, clip_seconds=2.0)
+    assert counts["left_out"] == {"clips_beyond_files_per_speaker": 6}
     clips = clips_in(archives_in(raw)["19-librispeech.tgz"])
     assert sorted(clips) == ["19-198-0000.flac", "19-198-0001.flac"]
     cropped, rate_hz = soundfile.read(io.BytesIO(clips["19-198-0001.flac"]), dtype="int16")

@@ -4,6 +4,7 @@ import re
 import tarfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -149,6 +150,7 @@ class _Counting:
     """A layout of many clips, speaker after speaker or in turns, that notes what lies in the store's scratch folder."""
 
     licence, source, version = "L", "here", "1"
+    left_out: ClassVar[dict[str, int]] = {}
 
     def __init__(self, store: Store, speakers: int, clips: int, *, in_turns: bool) -> None:
         self._store, self._speakers, self._clips, self._in_turns = store, speakers, clips, in_turns

@@ -532,7 +532,7 @@ def test_what_nobody_goes_on_with_is_removed_in_the_end(store: Store) -> None:
 
 
 def test_an_unknown_corpus(store: Store) -> None:
-    with pytest.raises(ParameterError, match=r"`corpus` is 'voxforg'; allowed: demo, .*voxforge"):
+    with pytest.raises(ParameterError, match=r"`corpus` is 'voxforg'; allowed: audiomnist, .*voxforge"):
         open_corpus({"corpus": "voxforg", "corpora": {}}, store)
 
 

@@ -42,6 +42,7 @@ class Layout:
 
     def __init__(self, params: Params, bundle: Bundle) -> None:
         self._bundle = bundle
+        self.left_out: dict[str, int] = {}
 
     @property
     def source(self) -> str:
@@ -58,6 +59,8 @@ class Layout:
             DataError: the archive is none of AudioMNIST, or its metadata cannot be read.
         """
         survey = self._bundle.survey(store, _META)
+        if survey.left_out:
+            self.left_out["members"] = survey.left_out
         if not survey.texts:
             raise DataError(
                 f"{self.source} has no data/audioMNIST_meta.txt; check {self._bundle.key}.url in params.yaml"

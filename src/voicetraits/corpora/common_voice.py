@@ -29,6 +29,12 @@ _CLIP = re.compile(r"(^|/)clips/(?P<name>[^/]+)$")
 _NEEDED = ("client_id", "path", "sentence", "age", "gender")
 _ACCENTS = ("accents", "accent")
 _CLASSES = ("female", "male")
+_PROBLEMS = {
+    "malformed": "it has another number of values than there are columns",
+    "without_speaker": "client_id, the speaker, is blank",
+    "without_clip": "its clip is not in the archive's folder clips",
+    "repeated": "its clip stands in a row before it",
+}
 _LONGEST_VALUE = 2**20
 
 
@@ -64,6 +70,7 @@ class Layout:
     def __init__(self, params: Params, bundle: Bundle) -> None:
         self._per_class = params.per_class
         self._bundle = bundle
+        self.left_out: dict[str, int] = {}
 
     @property
     def source(self) -> str:
@@ -80,6 +87,8 @@ class Layout:
             DataError: the archive is none of Common Voice, or its table cannot be read.
         """
         survey = self._bundle.survey(store, _TABLE)
+        if survey.left_out:
+            self.left_out["members"] = survey.left_out
         if len(survey.texts) != 1:
             found = f"has {len(survey.texts)} files validated.tsv" if survey.texts else "has no validated.tsv"
             raise DataError(
@@ -91,7 +100,11 @@ class Layout:
         speakers = by_speaker(self._rows(table, clips, survey.clips))
         if not speakers:
             raise DataError(f"validated.tsv of {self.source} has no row that can be used; take another release")
-        return speakers if self._per_class is None else balanced(speakers, self._per_class, self._bundle.key)
+        if self._per_class is None:
+            return speakers
+        taken = balanced(speakers, self._per_class, self._bundle.key)
+        self.left_out["clips_beyond_per_class"] = _clips(speakers) - _clips(taken)
+        return taken
 
     def read(self, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
         return self._bundle.read(paths)
@@ -121,22 +134,23 @@ class Layout:
         except (UnicodeDecodeError, csv.Error) as error:
             raise DataError(f"{where} cannot be read ({error}); download the archive again") from None
         for problem, numbers in left_out.items():
-            print(f"scrape: {where}: {len(numbers)} rows are left out, such as line {numbers[0]}: {problem}")
+            self.left_out[f"rows_{problem}"] = len(numbers)
+            print(f"scrape: {where}: {len(numbers)} rows are left out, such as line {numbers[0]}: {_PROBLEMS[problem]}")
 
 
 def _clip_of(
     row: Sequence[str], at: Mapping[str, int], clips: Mapping[str, str], seen: Collection[str]
 ) -> tuple[str, str | None]:
-    """The path of a row's clip in the archive, and what is wrong with the row, if anything."""
+    """The path of a row's clip in the archive, and which of `_PROBLEMS` the row has, if any."""
     if len(row) != len(at):
-        return "", "it has another number of values than there are columns"
+        return "", "malformed"
     if not row[at["client_id"]].strip():
-        return "", "client_id, the speaker, is blank"
+        return "", "without_speaker"
     name = row[at["path"]].strip()
     path = clips.get(name) or clips.get(f"{name}.mp3")
     if path is None:
-        return "", "its clip is not in the archive's folder clips"
-    return path, "its clip stands in a row before it" if path in seen else None
+        return "", "without_clip"
+    return path, "repeated" if path in seen else None
 
 
 def _columns(header: Sequence[str], where: str) -> dict[str, int]:
@@ -144,6 +158,10 @@ def _columns(header: Sequence[str], where: str) -> dict[str, int]:
         if name not in header:
             raise DataError(f"{where} has no column {name}; its first line is {' '.join(header)[:200]!r}")
     return {name: number for number, name in enumerate(header)}
+
+
+def _clips(speakers: Sequence[Speaker]) -> int:
+    return sum(len(speaker.recordings) for speaker in speakers)
 
 
 def balanced(speakers: Sequence[Speaker], per_class: PerClass, key: str) -> list[Speaker]:

@@ -45,6 +45,7 @@ class Layout:
                 f"`-S {key}.path=/data/voices`"
             )
         self._key = key
+        self.left_out: dict[str, int] = {}
         self._folder = Path(params.path).expanduser()
         self._table = self._folder / Path(params.table).expanduser()
 

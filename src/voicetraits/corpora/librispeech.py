@@ -53,6 +53,7 @@ class Layout:
         self._files_per_speaker = params.files_per_speaker
         self._clip_seconds = params.clip_seconds
         self._bundle = bundle
+        self.left_out: dict[str, int] = {}
 
     @property
     def source(self) -> str:
@@ -69,6 +70,8 @@ class Layout:
             DataError: the archive is none of LibriSpeech, or one of its tables cannot be read.
         """
         survey = self._bundle.survey(store, _TEXTS)
+        if survey.left_out:
+            self.left_out["members"] = survey.left_out
         sexes = _read_sexes(survey.texts, self.source)
         transcripts = _read_transcripts(survey.texts)
         of_reader: dict[str, list[Recording]] = {}
@@ -83,6 +86,9 @@ class Layout:
             )
         if unlisted := sorted(of_reader.keys() - sexes.keys()):
             print(f"scrape: SPEAKERS.TXT says nothing of {', '.join(unlisted)}; they have no labels")
+        beyond = sum(len(clips[self._files_per_speaker :]) for clips in of_reader.values() if self._files_per_speaker)
+        if beyond:
+            self.left_out["clips_beyond_files_per_speaker"] = beyond
         return [
             Speaker(reader, sexes.get(reader, ""), "", clips[: self._files_per_speaker], {"Language": "EN"})
             for reader, clips in of_reader.items()
