@@ -4,7 +4,8 @@ from pathlib import Path
 
 from voicetraits import params, stage
 from voicetraits.files import write_json
-from voicetraits.scraping import open_corpus, scrape
+from voicetraits.opening import open_corpus
+from voicetraits.scraping import scrape
 from voicetraits.store import ComputeParams, Store
 
 
@@ -12,7 +13,7 @@ def main() -> None:
     all_params = params.load()
     compute = params.get(all_params, "compute", ComputeParams)
     store = Store(max_bytes=int(compute.store_gigabytes * 1e9))
-    corpus = open_corpus(all_params)
+    corpus = open_corpus(all_params, store)
     counts = scrape(corpus, f"corpora.{all_params['corpus']}", Path("data/raw"), store=store, workers=compute.workers)
     write_json(counts, Path("metrics/scrape.json"))
     if counts["archives_failed"]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from voicetraits import params, stage
-from voicetraits.classes import Targets
+from voicetraits.classes import AgeBins, Targets
 from voicetraits.files import write_csv, write_json
 from voicetraits.splitting import SplitParams, count_sides, split_speakers
 
@@ -16,17 +16,19 @@ def main() -> None:
         "data/metadata.parquet", columns=["utterance_id", "speaker_id", "archive", "gender", "age_group"]
     )
     clips = pd.read_parquet("data/audio/clips.parquet", columns=["utterance_id", "audio_sha256", "duration_seconds"])
+    age_bins = params.get(all_params, "metadata.age_bins", AgeBins)
     splits = split_speakers(
         metadata,
         clips,
         params.get(all_params, "split", SplitParams),
         targets=params.get(all_params, "targets", Targets),
         seed=params.get(all_params, "seed", params.Seed),
+        age_bins=age_bins,
     )
     for note in splits.notes:
         print(f"split: {note}")
     write_csv(splits.table, Path("data/splits.csv"))
-    write_json(count_sides(splits, metadata, clips), Path("metrics/split.json"))
+    write_json(count_sides(splits, metadata, clips, age_bins), Path("metrics/split.json"))
 
 
 if __name__ == "__main__":

@@ -156,6 +156,7 @@ def _members(stream: _Inflated, limits: Limits) -> Iterator[Member]:
             if content is not None:
                 yield Member(info.name or _NO_NAME, content)
             stream.expect_headers(tar.offset)
+            tar.members.clear()  # tarfile keeps each header, which of a large archive are gigabytes
         stream.expect_content()
         if any(chunk.strip(b"\0") for chunk in iter(partial(tar.fileobj.read, _READ_BYTES), b"")):
             yield Member(_BEHIND_THE_END, SetAside(Reason.TRAILING_DATA, "the tar ends before the gzip stream does"))
@@ -169,7 +170,7 @@ def _content(tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes | None:
 
 def _problem(info: tarfile.TarInfo, limits: Limits) -> SetAside | None:
     """Why a member's content is not read, if so."""
-    if _is_unsafe(info.name):
+    if is_unsafe(info.name):
         return SetAside(Reason.UNSAFE_PATH, "the path leads out of the archive's folder")
     if info.issym() or info.islnk():
         return SetAside(Reason.LINK, f"{'symbolic' if info.issym() else 'hard'} link to {printable(info.linkname)}")
@@ -190,5 +191,6 @@ def _problem(info: tarfile.TarInfo, limits: Limits) -> SetAside | None:
     return None
 
 
-def _is_unsafe(name: str) -> bool:
+def is_unsafe(name: str) -> bool:
+    """Whether a member's path could lead out of the folder that it is unpacked to."""
     return name.startswith("/") or "\\" in name or ".." in name.split("/") or bool(re.match("[A-Za-z]:", name))

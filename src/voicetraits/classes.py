@@ -5,13 +5,26 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-#: Target: its classes.
-CLASSES = {"gender": ("female", "male"), "age": ("youth", "adult", "senior")}
+AgeBins = Literal["groups", "decades"]
+
+#: Setting `metadata.age_bins`: the classes of age, from young to old. Decades as Common Voice asks for them.
+AGE_BINS: dict[AgeBins, tuple[str, ...]] = {
+    "groups": ("youth", "adult", "senior"),
+    "decades": ("<19", "19-29", "30-39", "40-49", "50-59", "60+"),
+}
+
+#: Target: all classes that it may have under any setting.
+CLASSES = {"gender": ("female", "male"), "age": tuple(name for names in AGE_BINS.values() for name in names)}
 
 #: Target: the column of metadata.parquet that holds a clip's class.
 LABEL_COLUMN = {"gender": "gender", "age": "age_group"}
 
 Target = Literal["gender", "age"]
+
+
+def classes_of(target: str, age_bins: AgeBins) -> tuple[str, ...]:
+    """The classes of a target under this setting."""
+    return AGE_BINS[age_bins] if target == "age" else CLASSES[target]
 
 
 def _each_once(targets: tuple[Target, ...]) -> tuple[Target, ...]:

@@ -1,6 +1,6 @@
 """What a corpus is to the rest: something that lists archives and fetches them. One file each under corpora/."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -45,6 +45,10 @@ class Corpus(Protocol):
 
     limit: int | None
     max_failed_share: float
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """What `list_archives` found and does not offer: kind (`speakers_beyond_genders`), count."""
 
     def list_archives(self) -> list[Archive]:
         """Every archive that the source offers, in any order. Raises DataError where the source cannot be reached."""

@@ -79,6 +79,8 @@ class Client:
         read_timeout_seconds: longest wait for the next bytes of an answer.
         retries: how often a failed request is tried again.
         delay_seconds: pause of each thread before a request.
+        may_leave_folder: whether redirects may lead anywhere (from https only to https), as those of a single file that
+            was asked for by its name may; never where the address has a password.
     """
 
     def __init__(
@@ -89,9 +91,11 @@ class Client:
         read_timeout_seconds: float,
         retries: int,
         delay_seconds: float,
+        may_leave_folder: bool = False,
     ) -> None:
         self.address = requests.utils.urldefragauth(address)
         self._auth = requests.utils.get_auth_from_url(address)
+        self._may_leave_folder = may_leave_folder and not any(self._auth)
         self._timeouts = (connect_timeout_seconds, read_timeout_seconds)
         self._retries = retries
         self._delay_seconds = delay_seconds
@@ -217,7 +221,7 @@ class Client:
                 break
             response.close()
             target = urljoin(url, target)
-            if not is_below(target, self.address):
+            if not is_below(target, self.address) and not self._may_go_to(target):
                 raise CannotFetchError(f"the server redirects to {target}, which is not below {self.address}")
             url = target
         else:
@@ -226,6 +230,10 @@ class Client:
             response.close()
             raise _PassingError(_status(response), after_seconds=_retry_after_seconds(response))
         return response
+
+    def _may_go_to(self, target: str) -> bool:
+        schemes = ("https://",) if self.address.startswith("https://") else ("http://", "https://")
+        return self._may_leave_folder and target.startswith(schemes)
 
     def _ask_once(self, method: str, url: str, headers: dict[str, str]) -> requests.Response:
         session, (connect, read) = self._session, self._timeouts

@@ -6,9 +6,11 @@ person to look at, never a guess.
 
 import re
 import unicodedata
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from voicetraits.classes import AGE_BINS, AgeBins
 from voicetraits.words import comparable
 
 
@@ -73,15 +75,31 @@ LANGUAGES = {
     "zh": Words("性别", "男", "女", "年龄", "青少年", "成年", "中年以上", "未知", "请选择"),
 }  # fmt: skip
 
-# What the web app adds, and spellings of the above that a keyboard without umlauts gives.
-_ALSO_MALE = ("Maennlich",)
+# What the web app adds, spellings of the above that a keyboard without umlauts gives, and Common Voice's words.
+_ALSO_MALE = ("Maennlich", "male_masculine")
+_ALSO_FEMALE = ("female_feminine",)
+# Only where a corpus says so: the Spanish word for woman begins with M.
+_GENDER_LETTERS = {"m": "male", "f": "female"}
 _ALSO_YOUTH = ("Младеж", "Девойка", "Jugend")
 _ALSO_ADULT = ("Erwachsene",)
-_OTHER_GENDER = ("Other", "Andere", "Otro", "Autre")
+_OTHER_GENDER = ("Other", "Andere", "Otro", "Autre", "transgender", "intersex", "non-binary")
+# Common Voice's words for ages: youngest, oldest, and the band as its form shows it. They say `fourties`.
+_DECADES = {
+    "teens": (1, 18, "< 19"),
+    "twenties": (19, 29, "19 - 29"),
+    "thirties": (30, 39, "30 - 39"),
+    "fourties": (40, 49, "40 - 49"),
+    "forties": (40, 49, "40 - 49"),
+    "fifties": (50, 59, "50 - 59"),
+    "sixties": (60, 69, "60 - 69"),
+    "seventies": (70, 79, "70 - 79"),
+    "eighties": (80, 89, "80 - 89"),
+    "nineties": (90, 120, "> 89"),
+}
 _ALSO_UNSTATED = (
     "not selected", "nicht ausgewählt", "nicht ausgewaehlt", "Bitte auswählen", "Bitte auswaehlen", "Bitte waehlen",
     "no seleccionado", "Seleccione", "non sélectionné", "Veuillez sélectionner", "Veuillez Sélectionnez", "onbekend",
-    "n/a", "null", "undefined", "not specified", "unspecified",
+    "n/a", "null", "undefined", "not specified", "unspecified", "do_not_wish_to_say",
 )  # fmt: skip
 _ANONYMOUS = (
     "anonymous", "анонимен", "анонимна", "анонимно", "anònim", "anònima", "anonym", "ανώνυμος", "ανώνυμη", "ανώνυμο",
@@ -107,7 +125,7 @@ def _of(field: str) -> tuple[str, ...]:
 
 
 _UNSTATED = frozenset(map(comparable, ("", *_of("unknown"), *_of("please_select"), *_ALSO_UNSTATED)))
-_GENDERS = _index(male=(*_of("male"), *_ALSO_MALE), female=_of("female"), other=_OTHER_GENDER)
+_GENDERS = _index(male=(*_of("male"), *_ALSO_MALE), female=(*_of("female"), *_ALSO_FEMALE), other=_OTHER_GENDER)
 _AGE_GROUPS = _index(youth=(*_of("youth"), *_ALSO_YOUTH), adult=(*_of("adult"), *_ALSO_ADULT), senior=_of("senior"))
 _YES_OR_NO = _index(yes=_YES, no=_NO)
 _NOBODY = frozenset(map(comparable, _ANONYMOUS))
@@ -116,6 +134,9 @@ _YEARS = re.compile(r"(\d{1,3})")
 _BAND = re.compile(r"(\d{1,3})\s*-+\s*(\d{1,3})")
 _OPEN_BAND = re.compile(r"([<>])\s*(\d{1,3})")
 _OLDEST_YEARS = 120
+
+#: Where the bins after the first begin.
+_DECADE_STARTS_YEARS = (19, 30, 40, 50, 60)
 
 _SIGNS_IN_WORDS = " -/_.:"
 
@@ -152,9 +173,13 @@ def is_anonymous(user_name: str) -> bool:
     return _word(user_name) in _UNSTATED | _NOBODY
 
 
-def read_gender(text: str) -> Stated:
-    """Read a gender: `female`, `male` or `other`."""
-    return _look_up(text, _GENDERS)
+def read_gender(text: str, *, letters: bool = False) -> Stated:
+    """Read a gender: `female`, `male` or `other`.
+
+    Args:
+        letters: whether M and F are words of the corpus.
+    """
+    return _look_up(text, _GENDERS | _GENDER_LETTERS if letters else _GENDERS)
 
 
 def read_yes_or_no(text: str) -> Stated:
@@ -162,19 +187,23 @@ def read_yes_or_no(text: str) -> Stated:
     return _look_up(text, _YES_OR_NO)
 
 
-def read_age(text: str, *, youth_below_years: int, senior_from_years: int) -> Stated:
-    """Read an age: `youth`, `adult` or `senior`, from a word, a band or a number of years.
+def read_age(text: str, *, youth_below_years: int, senior_from_years: int, age_bins: AgeBins = "groups") -> Stated:
+    """Read an age from a word, a band or a number of years, as one of the classes of `AGE_BINS[age_bins]`.
 
     Args:
-        youth_below_years: an age below it is youth.
-        senior_from_years: an age of that or more is senior.
+        youth_below_years: of groups, an age below it is youth.
+        senior_from_years: of groups, an age of that or more is senior.
     """
     stated = _look_up(text, _AGE_GROUPS)
     if not stated.problem:
-        return stated
+        is_known = stated.is_blank or age_bins == "groups"
+        return stated if is_known else Stated(problem="an age group, which tells no decade")
+    starts = _DECADE_STARTS_YEARS if age_bins == "decades" else (youth_below_years, senior_from_years)
     plain = _plain(text)
     years = None
-    if match := _YEARS.fullmatch(plain):
+    if decade := _DECADES.get(comparable(plain)):
+        youngest, oldest, band = decade
+    elif match := _YEARS.fullmatch(plain):
         youngest = oldest = years = int(match[1])
         band = None
     elif match := _BAND.fullmatch(plain):
@@ -189,13 +218,10 @@ def read_age(text: str, *, youth_below_years: int, senior_from_years: int) -> St
         return stated
     if not 1 <= youngest <= oldest <= _OLDEST_YEARS:
         return Stated(problem="no possible age")
-    labels = {
-        "youth" if age < youth_below_years else "senior" if age >= senior_from_years else "adult"
-        for age in (youngest, oldest)
-    }
-    if len(labels) > 1:
-        return Stated(problem="a band over more than one age group", band=band)
-    return Stated(labels.pop(), band=band, years=years)
+    first, last = (AGE_BINS[age_bins][bisect_right(starts, age)] for age in (youngest, oldest))
+    if first != last:
+        return Stated(problem=f"a band over more than one age {'group' if age_bins == 'groups' else 'bin'}", band=band)
+    return Stated(first, band=band, years=years)
 
 
 def _look_up(text: str, words: dict[str, str]) -> Stated:

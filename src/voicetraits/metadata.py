@@ -7,14 +7,14 @@ on the review list; nothing is guessed.
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
-from voicetraits.classes import CLASSES, LABEL_COLUMN
+from voicetraits.classes import CLASSES, LABEL_COLUMN, AgeBins, classes_of
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.labels import Stated
 from voicetraits.params import section
@@ -25,6 +25,7 @@ from voicetraits.submission_texts import Problem, Submission, read_submission
 class MetadataParams:
     """Section `metadata` of params.yaml."""
 
+    age_bins: AgeBins
     youth_below_years: Annotated[int, Field(ge=1, le=120)]
     senior_from_years: Annotated[int, Field(ge=1, le=120)]
 
@@ -131,7 +132,8 @@ def build_metadata(
     Args:
         submissions: rows of submissions.parquet, see `read_submission`.
         clips: clips.parquet: utterance_id, archive.
-        corpus: name of the corpus, and the source of archives that no pattern fits.
+        corpus: name of the corpus, and the source of archives that no pattern fits; of a mix, whose archives come from
+            several, that of each archive.
         sources: name of a source: pattern that the licence text of its archives holds; the first that fits counts.
 
     Raises:
@@ -139,8 +141,7 @@ def build_metadata(
         DataError: clips and submissions do not belong together.
     """
     patterns = _compile(sources, corpus)
-    thresholds = {"youth_below_years": params.youth_below_years, "senior_from_years": params.senior_from_years}
-    read = {row["archive"]: read_submission(row, **thresholds) for row in submissions}
+    read = {row["archive"]: read_submission(row, corpus=corpus, **asdict(params)) for row in submissions}
     _check(read, clips)
     by_speaker = defaultdict(list)
     for archive in sorted(read):
@@ -159,9 +160,9 @@ def build_metadata(
             if result.several and target == "gender":
                 problems += _contradiction(own)
 
-    table = _table(read, clips, labels, corpus=corpus, patterns=patterns)
+    table = _table(read, clips, labels, patterns)
     review = pd.DataFrame(sorted(problems), columns=Problem._fields)
-    return Metadata(table, review, _metrics(read.values(), table, settled))
+    return Metadata(table, review, _metrics(read.values(), table, settled, params.age_bins))
 
 
 def _compile(sources: Mapping[str, str], corpus: str) -> dict[str, re.Pattern[str]]:
@@ -197,15 +198,13 @@ def _table(
     read: Mapping[str, Submission],
     clips: pd.DataFrame,
     labels: Mapping[str, Mapping[str, str | None]],
-    *,
-    corpus: str,
     patterns: Mapping[str, re.Pattern[str]],
 ) -> pa.Table:
     of_archive = {
         archive: {
             "speaker_id": submission.speaker_id,
-            "corpus": corpus,
-            "source": _source(submission, patterns) or corpus,
+            "corpus": submission.corpus,
+            "source": _source(submission, patterns) or submission.corpus,
             "archive": archive,
             "gender": labels[archive]["gender"],
             "gender_raw": submission.fields.get("gender") or None,
@@ -240,7 +239,10 @@ def _utterance(utterance_id: str, archive: str) -> str:
 
 
 def _metrics(
-    submissions: Collection[Submission], table: pa.Table, settled: Mapping[str, Mapping[str, int]]
+    submissions: Collection[Submission],
+    table: pa.Table,
+    settled: Mapping[str, Mapping[str, int]],
+    age_bins: AgeBins,
 ) -> dict[str, Any]:
     clips = table.drop_columns(["licence"]).to_pandas()
     speakers = {submission.speaker_id: submission for submission in submissions}.values()
@@ -261,7 +263,10 @@ def _metrics(
         },
         "prompts": _count_prompts(submissions, set(clips["utterance_id"])),
         "sources": {source: _size(own) for source, own in clips.groupby("source")},
-        **{target: _count_labels(submissions, clips, target) | dict(settled[target]) for target in CLASSES},
+        **{
+            target: _count_labels(submissions, clips, target, classes_of(target, age_bins)) | dict(settled[target])
+            for target in CLASSES
+        },
     }
 
 
@@ -280,10 +285,12 @@ def _count_prompts(submissions: Iterable[Submission], kept: set[str]) -> dict[st
     }
 
 
-def _count_labels(submissions: Collection[Submission], clips: pd.DataFrame, target: str) -> dict[str, Any]:
+def _count_labels(
+    submissions: Collection[Submission], clips: pd.DataFrame, target: str, classes: Sequence[str]
+) -> dict[str, Any]:
     column = clips[LABEL_COLUMN[target]]
     stated = [getattr(submission, target) for submission in submissions]
-    counts: dict[str, Any] = {name: _size(clips[column == name]) for name in CLASSES[target]}
+    counts: dict[str, Any] = {name: _size(clips[column == name]) for name in classes}
     counts["none"] = _size(clips[column.isna()])
     if target == "gender":
         counts["other"] = sum(one.label == "other" for one in stated)

@@ -14,7 +14,7 @@ class Reason(StrEnum):
     COMPRESSION_RATIO = "compression_ratio"  # unpacks to more than max_compression_ratio times its size
     TOO_MANY_MEMBERS = "too_many_members"  # more than max_members
     OVERSIZED_HEADER = "oversized_header"  # a member's headers go on and on
-    NO_AUDIO = "no_audio"  # no .wav or .flac in it
+    NO_AUDIO = "no_audio"  # no audio file in it
     NO_CLIP_LEFT = "no_clip_left"  # each of its audio files was set aside: see their rows
 
     UNSAFE_PATH = "unsafe_path"  # absolute, with `..`, a backslash or a drive letter
@@ -28,7 +28,7 @@ class Reason(StrEnum):
 
     EMPTY = "empty"  # no bytes
     UNREADABLE = "unreadable"  # not audio, or cut off
-    UNSUPPORTED_FORMAT = "unsupported_format"  # audio, but neither wav nor FLAC, or at an absurd sample rate
+    UNSUPPORTED_FORMAT = "unsupported_format"  # audio, but none of wav, FLAC, MP3, or at an absurd sample rate
     NO_SAMPLES = "no_samples"  # a header only
     BAD_SAMPLES = "bad_samples"  # NaN or infinity among the samples
     TOO_SHORT = "too_short"  # below min_duration_seconds

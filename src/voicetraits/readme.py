@@ -7,6 +7,7 @@ from voicetraits.words import comparable
 
 #: Field: the keys under which READMEs have it. Case, diacritics, blanks and signs in a key don't count.
 _KEYS = {
+    "speaker_id": ("Speaker ID",),
     "user_name": ("User Name", "Benutzername", "Nutzername", "Nombre de Usuario", "Nom d'utilisateur"),
     "gender": ("Gender", "Sex", *(words.gender_label for words in LANGUAGES.values())),
     "age": ("Age Range", "Age", "Alter", *(words.age_label for words in LANGUAGES.values())),

@@ -51,6 +51,7 @@ class Remote:
     def __init__(self, params: RemoteParams, *, key: str, suffixes: tuple[str, ...]) -> None:
         self.limit = params.limit
         self.max_failed_share = params.max_failed_share
+        self.left_out: dict[str, int] = {}
         self._jobs = params.jobs
         self._key = key
         self._suffixes = suffixes
@@ -117,7 +118,7 @@ class Remote:
         if not missing:
             return
         with (
-            _alone(store, self._folder.server),
+            alone(store, self._folder.server),
             tqdm(total=len(missing), desc="scrape", unit="archive", disable=None) as bar,
         ):
             try:
@@ -164,7 +165,7 @@ class Remote:
 
 
 @contextmanager
-def _alone(store: Store, server: str) -> Iterator[None]:
+def alone(store: Store, server: str) -> Iterator[None]:
     """One process at a time downloads from a server: a partial file has one writer, and `jobs` keeps its promise."""
     lock = FileLock(store.partial / f"{plain_key(server)}.lock")
     try:

@@ -1,21 +1,16 @@
 """Brings the selected archives of a corpus into one folder."""
 
-import pkgutil
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from voicetraits import corpora
 from voicetraits.corpus import Archive, Corpus, Fetched, archive_stem, selection_order
-from voicetraits.errors import DataError, ParameterError
+from voicetraits.errors import DataError
 from voicetraits.files import folder_anew, link_or_copy, write_csv
-from voicetraits.params import get
-from voicetraits.remote import Remote, RemoteParams
 from voicetraits.store import Store
 
 #: Bytes that all stages together put on the disk for each byte of an archive. Measured on 1.8 h of speech: 136 MB of
@@ -24,24 +19,7 @@ from voicetraits.store import Store
 SPACE_FACTOR = 3.0
 
 
-def open_corpus(params: Mapping[str, Any]) -> Corpus:
-    """The corpus that `corpus` in params.yaml names, which is a file in voicetraits/corpora/.
-
-    Raises:
-        ParameterError: there is no such corpus, or its section is wrong.
-    """
-    name = get(params, "corpus", str)
-    known = sorted(module.name for module in pkgutil.iter_modules(corpora.__path__))
-    if name not in known:
-        raise ParameterError(f"params.yaml: `corpus` is {name!r}; allowed: {', '.join(known)}")
-    module = import_module(f"voicetraits.corpora.{name}")
-    section = get(params, f"corpora.{name}", module.Params)
-    if isinstance(section, RemoteParams):
-        return Remote(section, key=f"corpora.{name}", suffixes=module.SUFFIXES)
-    return module.Corpus(section)
-
-
-def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int | None) -> dict[str, int]:
+def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int | None) -> dict[str, Any]:
     """Fill `folder` with exactly the selected archives, `manifest.csv` and `failed.csv`; what it counted.
 
     Args:
@@ -77,6 +55,7 @@ def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int
         "archives": len(fetched),
         "archives_failed": len(failed),
         "bytes": sum(sizes.values()),
+        **({"left_out": dict(sorted(corpus.left_out.items()))} if corpus.left_out else {}),
     }
 
 

@@ -11,10 +11,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from voicetraits.allotment import Stratum, assign_sides
-from voicetraits.classes import CLASSES
+from voicetraits.classes import CLASSES, AgeBins, classes_of
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.examples import SIDES, select_clips, speaker_classes
 from voicetraits.params import section
+from voicetraits.published_folds import audiomnist_gender_folds
 from voicetraits.words import comparable
 
 _FOLD = "0"  # a holdout has one
@@ -25,7 +26,7 @@ _COLUMNS = ["target", "fold", "speaker_id", "side"]
 class SplitParams:
     """Section `split` of params.yaml."""
 
-    strategy: Literal["holdout"]
+    strategy: Literal["holdout", "audiomnist"]
     val_share: Annotated[float, Field(gt=0, lt=1)]
     test_share: Annotated[float, Field(gt=0, lt=1)]
     # Three: one for each side.
@@ -60,7 +61,13 @@ class Splits:
 
 
 def split_speakers(
-    metadata: pd.DataFrame, clips: pd.DataFrame, params: SplitParams, *, targets: Sequence[str], seed: int
+    metadata: pd.DataFrame,
+    clips: pd.DataFrame,
+    params: SplitParams,
+    *,
+    targets: Sequence[str],
+    seed: int,
+    age_bins: AgeBins = "groups",
 ) -> Splits:
     """Give each speaker a side for each target.
 
@@ -72,15 +79,19 @@ def split_speakers(
     Args:
         metadata: utterance_id, speaker_id, archive, gender, age_group.
         clips: utterance_id, audio_sha256.
+        age_bins: which classes age has.
 
     Raises:
         DataError: no target is left, or a class cannot stand on every side because its speakers share clips.
     """
     groups = speaker_groups(metadata, clips)
+    if params.strategy == "audiomnist":
+        return _published(groups, targets)
     classes = {target: speaker_classes(metadata, target).to_dict() for target in CLASSES}
     rows, skipped, notes = [], [], []
     for target in targets:
-        kept, left_out = _choose_classes(classes[target], groups, target, params.min_speakers_per_class)
+        names = classes_of(target, age_bins)
+        kept, left_out = _choose_classes(classes[target], names, groups, target, params.min_speakers_per_class)
         notes += left_out
         if len(kept) < 2:
             skipped.append(target)
@@ -99,6 +110,16 @@ def split_speakers(
             f"`split.min_speakers_per_class`"
         )
     return Splits(pd.DataFrame(sorted(rows), columns=_COLUMNS), tuple(skipped), tuple(notes))
+
+
+def _published(groups: Mapping[str, str], targets: Sequence[str]) -> Splits:
+    """AudioMNIST's folds, which are of gender: any other target is skipped."""
+    skipped = tuple(target for target in targets if target != "gender")
+    if "gender" not in targets:
+        raise DataError("`split.strategy: audiomnist` splits for gender; add gender to `targets`")
+    rows = [("gender", *row) for row in audiomnist_gender_folds(groups)]
+    notes = tuple(f"{target}: skipped, since AudioMNIST's published folds are of gender" for target in skipped)
+    return Splits(pd.DataFrame(sorted(rows), columns=_COLUMNS), skipped, notes)
 
 
 def speaker_groups(metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, str]:
@@ -128,11 +149,11 @@ def speaker_groups(metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, str
 
 
 def _choose_classes(
-    classes: Mapping[str, str], groups: Mapping[str, str], target: str, min_speakers: int
+    classes: Mapping[str, str], names: Sequence[str], groups: Mapping[str, str], target: str, min_speakers: int
 ) -> tuple[list[str], list[str]]:
     """The classes that can be learnt, and a line for each that cannot."""
     kept, notes = [], []
-    for name in CLASSES[target]:
+    for name in names:
         speakers = [speaker for speaker, own in classes.items() if own == name]
         if len(speakers) < min_speakers:
             reason = f"it has {len(speakers)} of the {min_speakers} speakers that split.min_speakers_per_class asks for"
@@ -156,8 +177,10 @@ def _check_every_side(sides: Mapping[str, str], strata: Mapping[str, Stratum], t
                 )
 
 
-def count_sides(splits: Splits, metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, Any]:
-    """Speakers, clips and hours of each target by side and class, for metrics/split.json.
+def count_sides(
+    splits: Splits, metadata: pd.DataFrame, clips: pd.DataFrame, age_bins: AgeBins = "groups"
+) -> dict[str, Any]:
+    """Speakers, clips and hours of each target by side and class, for metrics/split.json; of several folds, of each.
 
     Side `none` has the speakers without a label and those of each class that is left out. `unused` are clips of
     speakers on a side that have no label, or one that is left out.
@@ -170,20 +193,30 @@ def count_sides(splits: Splits, metadata: pd.DataFrame, clips: pd.DataFrame) -> 
     metadata = metadata.merge(hours, on="utterance_id")
     counts: dict[str, Any] = {target: {"skipped": 1} for target in splits.skipped}
     for target, rows in splits.table.groupby("target"):
-        chosen = {
-            side: select_clips(metadata, splits.table, target, _FOLD, side).merge(hours, on="utterance_id")
-            for side in SIDES
+        folds = {
+            fold: _count_fold(splits.table, rows[rows["fold"] == fold], metadata, hours, classes_of(target, age_bins))
+            for fold in sorted(rows["fold"].unique())
         }
-        sided = {side: {name: _size(own) for name, own in clips.groupby("label")} for side, clips in chosen.items()}
-        nowhere = metadata["speaker_id"].isin(rows.loc[rows["side"] == "none", "speaker_id"])
-        reasons = metadata["speaker_id"].map(speaker_classes(metadata, target)).fillna("unlabelled")
-        left_out = ["unlabelled", *(name for name in CLASSES[target] if name not in sided["train"])]
-        counts[target] = {
-            **sided,
-            "none": {reason: _size(metadata[nowhere & (reasons == reason)]) for reason in left_out},
-            "unused": {"clips": int((~nowhere).sum()) - sum(map(len, chosen.values()))},
-        }
+        counts[target] = folds[_FOLD] if len(folds) == 1 else {f"fold-{fold}": own for fold, own in folds.items()}
     return counts
+
+
+def _count_fold(
+    table: pd.DataFrame, rows: pd.DataFrame, metadata: pd.DataFrame, hours: pd.DataFrame, classes: Sequence[str]
+) -> dict[str, Any]:
+    """As `count_sides`, of the one target and fold of `rows`."""
+    target, fold = rows[["target", "fold"]].iloc[0]
+    chosen = {side: select_clips(metadata, table, target, fold, side).merge(hours, on="utterance_id") for side in SIDES}
+    sided = {side: {name: _size(own) for name, own in clips.groupby("label")} for side, clips in chosen.items()}
+    nowhere = metadata["speaker_id"].isin(rows.loc[rows["side"] == "none", "speaker_id"])
+    reasons = metadata["speaker_id"].map(speaker_classes(metadata, target)).fillna("unlabelled")
+    aside = {*reasons[nowhere]}
+    left_out = ["unlabelled", *(name for name in classes if name in aside or name not in sided["train"])]
+    return {
+        **sided,
+        "none": {reason: _size(metadata[nowhere & (reasons == reason)]) for reason in left_out},
+        "unused": {"clips": int((~nowhere).sum()) - sum(map(len, chosen.values()))},
+    }
 
 
 def _size(clips: pd.DataFrame) -> dict[str, float]:

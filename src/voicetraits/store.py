@@ -16,8 +16,8 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -116,6 +116,16 @@ class Store:
     def get_or_make(self, kind: str, key: str, fill: Callable[[Path], None]) -> Path:
         """The entry's folder, made by `fill` where it is not there yet."""
         return self.get(kind, key) or self.put(kind, key, fill)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """An empty folder for the time of a block; what a kill leaves of it, `trim` removes."""
+        folder = self._new_aside()
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def trim(self) -> int:
         """Remove the entries that were not used for longest until the store fits `max_bytes`; the bytes removed.

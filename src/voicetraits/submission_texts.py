@@ -1,11 +1,13 @@
 """Reads the text files of one VoxForge submission: who speaks, what the README states, what was to be said."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from voicetraits.classes import AgeBins
 from voicetraits.labels import (
     Stated,
     clean,
@@ -15,6 +17,7 @@ from voicetraits.labels import (
     read_gender,
     read_yes_or_no,
 )
+from voicetraits.mixed_names import parted
 from voicetraits.prompts import read_transcripts
 from voicetraits.readme import decode_lines, parse_readme
 from voicetraits.words import comparable
@@ -38,7 +41,9 @@ class Submission:
 
     Attributes:
         archive: name of the archive, without its suffix.
+        corpus: the corpus that it comes from.
         user_name: the speaker's name, from the README, else from the archive's name; None for an anonymous submission.
+            Where the README has the id of another corpus (`Speaker ID`, as JSON text), that, whatever it says.
         user_name_fits: whether README and archive name agree on it, as far as both have one.
         fields: the README's fields as raw text; empty where it has none.
         has_readme: whether there is a README at all.
@@ -47,9 +52,11 @@ class Submission:
         licence: text of the licence file, else what the README names, else None.
         transcripts: utterance: text, of every prompt.
         audio: utterances of which the archive has audio, usable or not.
+        is_of_mix: whether other corpora stand beside this one.
     """
 
     archive: str
+    corpus: str
     user_name: str | None
     user_name_fits: bool
     fields: dict[str, str]
@@ -61,11 +68,14 @@ class Submission:
     licence: str | None
     transcripts: dict[str, str]
     audio: frozenset[str]
+    is_of_mix: bool = False
 
     @property
     def speaker_id(self) -> str:
-        """The user name; an anonymous submission is a speaker of its own."""
-        return self.user_name or self.archive
+        """The user name, in a mix behind that of the corpus; an anonymous submission is a speaker of its own."""
+        if self.user_name is None:
+            return self.archive
+        return f"{self.corpus}:{self.user_name}" if self.is_of_mix else self.user_name
 
     def describe(self, field: str) -> str | None:
         """A README field without blanks and brackets around it; None where it says nothing."""
@@ -88,32 +98,53 @@ class Submission:
         return found
 
 
-def read_submission(row: Mapping[str, Any], *, youth_below_years: int, senior_from_years: int) -> Submission:
+def read_submission(
+    row: Mapping[str, Any], *, corpus: str, youth_below_years: int, senior_from_years: int, age_bins: AgeBins = "groups"
+) -> Submission:
     """Read one row of submissions.parquet.
 
     Args:
         row: archive; readme, prompts, prompts_original, licence (bytes or None); audio_members (utterances).
-        youth_below_years, senior_from_years: see `read_age`.
+        corpus: name of the corpus, which may be a mix.
+        youth_below_years, senior_from_years, age_bins: see `read_age`.
     """
     archive, readme = row["archive"], row["readme"]
+    own_corpus, own_archive = parted(corpus, archive)
     fields = parse_readme(readme or b"")
-    stated_name, archive_name = _plain_name(fields.get("user_name", "")), _name_in(archive)
+    own_id = _own_id(fields.get("speaker_id", ""))
+    stated_name, archive_name = _plain_name(fields.get("user_name", "")), _name_in(own_archive)
     name = stated_name or archive_name
     licence = "\n".join(decode_lines(row["licence"] or b"")).strip()
     return Submission(
         archive=archive,
-        user_name=None if is_anonymous(name) else name,
-        user_name_fits=not stated_name or not archive_name or _same_name(stated_name, archive_name),
+        corpus=own_corpus,
+        user_name=own_id or (None if is_anonymous(name) else name),
+        user_name_fits=bool(own_id) or not stated_name or not archive_name or _same_name(stated_name, archive_name),
         fields=fields,
         has_readme=readme is not None,
-        gender=read_gender(fields.get("gender", "")),
-        age=read_age(fields.get("age", ""), youth_below_years=youth_below_years, senior_from_years=senior_from_years),
+        gender=read_gender(fields.get("gender", ""), letters=own_id is not None),
+        age=read_age(
+            fields.get("age", ""),
+            youth_below_years=youth_below_years,
+            senior_from_years=senior_from_years,
+            age_bins=age_bins,
+        ),
         native_speaker=read_yes_or_no(fields.get("native_speaker", "")),
         language=_language(fields.get("language", "")),
         licence=licence or clean(fields.get("licence", "")) or None,
         transcripts=read_transcripts(row["prompts"], row["prompts_original"]),
         audio=frozenset(row["audio_members"] or ()),
+        is_of_mix=own_corpus != corpus,
     )
+
+
+def _own_id(raw: str) -> str | None:
+    """The id that repackaged archives state, as JSON text: so it may be any text."""
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        return None
+    return value if isinstance(value, str) and value else None
 
 
 def _plain_name(raw: str) -> str:

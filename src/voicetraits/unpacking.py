@@ -11,9 +11,7 @@ from voicetraits.audio import Clip, decode
 from voicetraits.errors import ParameterError
 from voicetraits.params import section
 from voicetraits.quarantine import Reason, SetAside, printable
-
-#: Files with these suffixes count as clips; whether one is wav or FLAC is seen from its content.
-AUDIO_SUFFIXES = ("wav", "wave", "flac", "mp3", "ogg", "oga", "opus", "m4a", "aac", "aif", "aiff", "au", "sph", "wma")
+from voicetraits.suffixes import AUDIO_SUFFIXES
 
 # In lower case, in whatever folder.
 _TEXT_FIELDS = {

@@ -1,10 +1,14 @@
 """dvc.yaml's deps and params are exactly what the stages load and read: no more reruns than needed, and no fewer."""
 
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.dvc_project import STAGES, DvcProject, mirror_of, traced, tracing
+from support.layouts import audiomnist, common_voice, librispeech, tarred
+from support.submissions import audio_bytes, tone
 
 #: Read by several stages and in no stage's params: where it runs does not change what comes out.
 EXEMPT = "compute"
@@ -25,21 +29,62 @@ def test_params_are_the_keys_that_a_run_reads(finished, trace_of_demo, stage):
     assert set(finished.lock()[stage]["params"]["params.yaml"]) == read_keys(trace_of_demo, stage)
 
 
-def test_both_for_another_corpus(working_copy: DvcProject, tmp_path):
-    working_copy.edit(
-        {
-            "corpus": "voxforge",
-            "corpora.voxforge.url": str(mirror_of(working_copy, tmp_path / "mirror")),
-            "corpora.voxforge.limit": 6,
-            "corpora.voxforge.delay_seconds": 0.0,
-        }
-    )
-    trace = tmp_path / "trace.jsonl"
-    printed = working_copy.dvc("repro", "parse_metadata", **tracing(trace))
+def test_both_for_another_corpus(working_copy: DvcProject, tmp_path: Path):
+    settings = {
+        "corpora.voxforge.url": str(mirror_of(working_copy, tmp_path / "mirror")),
+        "corpora.voxforge.limit": 6,
+        "corpora.voxforge.delay_seconds": 0.0,
+    }
+    check_both(working_copy, "voxforge", settings, tmp_path / "trace.jsonl")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("corpus", ["folder", "audiomnist", "librispeech", "common_voice"])
+def test_both_for_corpora_that_are_repacked(working_copy: DvcProject, tmp_path: Path, corpus: str):
+    check_both(working_copy, corpus, written(corpus, tmp_path), tmp_path / "trace.jsonl")
+
+
+@pytest.mark.slow
+def test_both_for_a_mix_less_the_files_of_its_corpora(working_copy: DvcProject, tmp_path: Path):
+    """dvc.yaml can name one corpus's file: that of the mix."""
+    settings = {
+        "corpora.mix.of": [
+            {"corpus": "demo", "speakers": 8, "seed": 1, "limit": 2},
+            {
+                "corpus": "folder",
+                "genders": None,
+                "table": "metadata.csv",
+                "path": written("folder", tmp_path)["corpora.folder.path"],
+            },
+        ]
+    }
+    members = {f"src/voicetraits/corpora/{name}.py" for name in ("demo", "folder")}
+    check_both(working_copy, "mix", settings, tmp_path / "trace.jsonl", but=members)
+
+
+def written(corpus: str, folder: Path) -> dict[str, Any]:
+    """Write a small corpus to `folder`; the settings that lead to it."""
+    if corpus == "folder":
+        (folder / "a.wav").write_bytes(audio_bytes(tone(1.0)))
+        (folder / "metadata.csv").write_text("path,speaker_id,gender,age\na.wav,a,female,30\n")
+        return {"corpora.folder.path": str(folder)}
+    file = folder / "train-clean-100.tar.gz"
+    make = {"audiomnist": audiomnist, "librispeech": librispeech, "common_voice": common_voice}[corpus]
+    file.write_bytes(tarred(make()))
+    return {f"corpora.{corpus}.{'path' if corpus == 'common_voice' else 'url'}": str(file)}
+
+
+def check_both(
+    project: DvcProject, corpus: str, settings: dict[str, Any], trace: Path, but: Collection[str] = ()
+) -> None:
+    """Run scrape, extract and parse_metadata of a corpus, and compare; `but` are loaded, and no deps."""
+    project.edit({"corpus": corpus, **settings})
+    printed = project.dvc("repro", "parse_metadata", **tracing(trace))
     assert printed.ran == ["scrape", "extract", "parse_metadata"]
     for stage in printed.ran:
-        assert code_deps(working_copy, stage) == loaded_files(working_copy, trace, stage)
-        assert set(working_copy.lock()[stage]["params"]["params.yaml"]) == read_keys(trace, stage)
+        loaded = loaded_files(project, trace, stage)
+        assert code_deps(project, stage) == loaded - (set(but) if stage == "scrape" else set())
+        assert set(project.lock()[stage]["params"]["params.yaml"]) == read_keys(trace, stage)
 
 
 def code_deps(project: DvcProject, stage: str) -> set[str]:

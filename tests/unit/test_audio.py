@@ -1,5 +1,7 @@
 """Decoding: known signals at every rate and width, and files in which there is nothing to hear."""
 
+import io
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.submissions import audio_bytes, tone
+from voicetraits import mp3
 from voicetraits.audio import Clip, decode
 from voicetraits.quarantine import Reason, SetAside
 
@@ -96,6 +99,20 @@ QUIET = np.rint(29 * tone(1.0, level=1)).astype(np.int16)  # 29 of 32768: -61.06
 NAN, INFINITE = tone(1.0), tone(1.0)
 NAN[777], INFINITE[-1] = np.nan, -np.inf
 WAV, FLAC = audio_bytes(tone(1.0)), audio_bytes(tone(1.0), container="FLAC")
+
+
+def mp3_bytes(samples, rate_hz=16000, mode="CONSTANT"):
+    file = io.BytesIO()
+    soundfile.write(
+        file, samples, rate_hz, format="MP3", subtype="MPEG_LAYER_III", bitrate_mode=mode, compression_level=0.4
+    )
+    return file.getvalue()
+
+
+MP3 = mp3_bytes(tone(2.0))
+VARIABLE_MP3 = mp3_bytes(
+    np.concatenate([tone(1.0), np.random.default_rng(0).uniform(-0.5, 0.5, 16000)]), mode="VARIABLE"
+)
 BAD = {
     "no bytes": (b"", Reason.EMPTY),
     "text": (b"404 Not Found", Reason.UNREADABLE),
@@ -108,7 +125,14 @@ BAD = {
     "no samples": (audio_bytes(np.zeros(0)), Reason.NO_SAMPLES),
     "no samples in flac": (FLAC[:42], Reason.NO_SAMPLES),
     "ogg": (audio_bytes(tone(1.0), container="OGG", width="VORBIS"), Reason.UNSUPPORTED_FORMAT),
-    "mp3": (audio_bytes(tone(1.0), container="MP3", width="MPEG_LAYER_III"), Reason.UNSUPPORTED_FORMAT),
+    "half an mp3": (MP3[: len(MP3) // 2], Reason.UNREADABLE),
+    "the beginning of an mp3": (MP3[:200], Reason.UNREADABLE),
+    "an mp3 with a hole": (MP3[:2000] + bytes(2000) + MP3[4000:], Reason.UNREADABLE),
+    "noise behind a sync word": (MP3[:4] + np.random.default_rng(0).bytes(3000), Reason.UNREADABLE),
+    "an ID3 tag alone": (b"ID3\3\0\0\0\0\0\x0a" + bytes(10), Reason.UNREADABLE),
+    "an mp3 of unknown length": (VARIABLE_MP3[VARIABLE_MP3.find(VARIABLE_MP3[:2], 4) :], Reason.UNSUPPORTED_FORMAT),
+    "a short mp3": (mp3_bytes(tone(0.4)), Reason.TOO_SHORT),
+    "a silent mp3": (mp3_bytes(np.zeros(16000)), Reason.SILENCE),
     "aiff": (audio_bytes(tone(1.0), container="AIFF"), Reason.UNSUPPORTED_FORMAT),
     "4 GHz": (WAV[:24] + b"\xff\xff\xff\x7f" + WAV[28:], Reason.UNSUPPORTED_FORMAT),
     "1 Hz": (WAV[:24] + b"\1\0\0\0" + WAV[28:], Reason.UNSUPPORTED_FORMAT),
@@ -186,3 +210,28 @@ def test_any_bytes_are_a_clip_or_set_aside(content, edits, length):
     else:
         assert samples.dtype == np.int16
         assert 8000 <= len(samples) <= 60 * 16000
+
+
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+@pytest.mark.parametrize("rate_hz", [16000, 22050, 32000, 44100, 48000])
+def test_mp3_sounds_as_what_it_was_made_from(rate_hz, mode):
+    clip = decoded(mp3_bytes(tone(1.0, rate_hz=rate_hz), rate_hz, mode))
+    assert clip.original_sample_rate_hz == rate_hz
+    assert len(clip.samples) == 16000
+    assert np.corrcoef(clip.samples[2000:-2000], tone(1.0)[2000:-2000])[0, 1] > 0.998
+    assert np.abs(clip.samples).max() == pytest.approx(0.3 * 32768, rel=0.1)
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 22050, 44100, 48000])
+def test_mp3_without_a_length_is_read_whole(rate_hz):
+    """As ffmpeg writes them to a pipe: the tag in the first frame is missing."""
+    content = mp3_bytes(tone(1.0, rate_hz=rate_hz), rate_hz)
+    untagged = content[content.find(content[:2], 4) :]
+    assert not mp3.walk(untagged).tells_length
+    samples = decoded(untagged).samples
+    assert 1.0 <= len(samples) / 16000 < 1.0 + 3 * mp3.FRAME_SAMPLES / rate_hz
+
+
+def test_broken_mp3_says_nothing_on_the_terminal(capfd):
+    assert reason_of(BAD["an mp3 with a hole"][0]) is Reason.UNREADABLE
+    assert capfd.readouterr().err == ""

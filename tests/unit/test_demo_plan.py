@@ -118,7 +118,7 @@ def test_the_label_parser_reads_what_the_readmes_state(default_plan):
     for one in default_plan:
         row = {"archive": one.name, "readme": texts[one.name], "prompts": None, "prompts_original": None}
         row |= {"licence": None, "audio_members": []}
-        read = read_submission(row, youth_below_years=18, senior_from_years=65)
+        read = read_submission(row, corpus="demo", youth_below_years=18, senior_from_years=65)
         assert read.gender.label == (one.gender if one.gender in ("male", "female", "other") else None), texts[one.name]
         assert read.age.label == (one.age_group if one.age_group in demo.AGE_YEARS else None), texts[one.name]
         assert read.speaker_id == speaker_of(one)

@@ -158,6 +158,64 @@ def test_genders_that_cannot_be_read(text):
     assert read_gender(text) == Stated(problem="no rule reads it")
 
 
+def test_letters_are_words_only_where_a_corpus_says_so():
+    assert (read_gender("M", letters=True), read_gender("[f]", letters=True)) == (Stated("male"), Stated("female"))
+    assert read_gender("F") == Stated(problem="no rule reads it")
+
+
+@pytest.mark.parametrize(
+    ("text", "gender"),
+    [
+        ("male_masculine", "male"), ("female_feminine", "female"), ("transgender", "other"), ("intersex", "other"),
+        ("non-binary", "other"), ("do_not_wish_to_say", None), ("other", "other"), ("", None),
+    ],
+)  # fmt: skip
+def test_genders_of_every_release_of_common_voice(text, gender):
+    assert read_gender(text) == Stated(gender)
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("twenties", Stated("adult", band="19 - 29")),
+        ("fourties", Stated("adult", band="40 - 49")),
+        ("forties", Stated("adult", band="40 - 49")),
+        ("seventies", Stated("senior", band="70 - 79")),
+        ("nineties", Stated("senior", band="> 89")),
+        ("teens", Stated(problem="a band over more than one age group", band="< 19")),
+        ("sixties", Stated(problem="a band over more than one age group", band="60 - 69")),
+    ],
+)
+def test_decades_of_common_voice(text, stated):
+    assert read_age(text, **AGES) == stated
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("teens", "<19"), ("18", "<19"), ("13 - 17", "<19"), ("twenties", "19-29"), ("19", "19-29"), ("29", "19-29"),
+        ("thirties", "30-39"), ("30", "30-39"), ("fourties", "40-49"), ("49", "40-49"), ("50 - 59", "50-59"),
+        ("sixties", "60+"), ("60 - 64", "60+"), ("60", "60+"), ("nineties", "60+"), ("> 75", "60+"), ("", None),
+    ],
+)  # fmt: skip
+def test_decades_as_classes(text, label):
+    stated = read_age(text, **AGES, age_bins="decades")
+    assert (stated.label, stated.problem) == (label, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("18 - 29", "a band over more than one age bin"),
+        ("Erwachsener", "an age group, which tells no decade"),
+        ("Youth", "an age group, which tells no decade"),
+        ("1234", "no rule reads it"),
+    ],
+)
+def test_ages_that_have_no_decade(text, problem):
+    assert read_age(text, **AGES, age_bins="decades").problem == problem
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -193,7 +251,8 @@ def test_answers(text, answer):
 WORDS = {
     label: {bare(row[label]) for row in VOCABULARY.values()} for label in ("male", "female", "youth", "adult", "senior")
 }
-WORDS["male"] |= {"maennlich"}
+WORDS["male"] |= {"maennlich", "malemasculine"}
+WORDS["female"] |= {"femalefeminine"}
 WORDS["youth"] |= {"младеж", "девоика", "jugend"}
 WORDS["adult"] |= {"erwachsene"}
 PIECES = [row[label] for row in VOCABULARY.values() for label in WORDS]

@@ -10,7 +10,7 @@ from voicetraits.metadata import SCHEMA, MetadataParams, build_metadata, reconci
 from voicetraits.params import get
 from voicetraits.submission_texts import read_submission
 
-PARAMS = MetadataParams(youth_below_years=18, senior_from_years=65)
+PARAMS = MetadataParams(age_bins="groups", youth_below_years=18, senior_from_years=65)
 FEMALE, MALE, OTHER = Stated("female"), Stated("male"), Stated("other")
 YOUTH, ADULT = Stated("youth"), Stated("adult", band="18 - 29")
 BLANK, UNREAD = Stated(), Stated(problem="no rule reads it")
@@ -296,7 +296,10 @@ def test_inputs_that_do_not_belong_together():
 
 def test_params():
     with pytest.raises(ParameterError, match=r"`metadata.senior_from_years` is 18; allowed: more than `metadata.youth"):
-        get({"metadata": {"youth_below_years": 18, "senior_from_years": 18}}, "metadata", MetadataParams)
+        section = {"age_bins": "groups", "youth_below_years": 18, "senior_from_years": 18}
+        get({"metadata": section}, "metadata", MetadataParams)
+    with pytest.raises(ParameterError, match=r"`metadata.age_bins` is 'years'; allowed: 'groups' or 'decades'"):
+        get({"metadata": section | {"age_bins": "years"}}, "metadata", MetadataParams)
     with pytest.raises(ParameterError, match=r"`corpora.voxforge.sources.x` is '\['; allowed: a regular expression"):
         build(submission("a-20080101-b"), sources={"x": "["})
 
@@ -306,9 +309,29 @@ def test_what_a_submission_says_of_itself():
         submission(
             "a-20080101-b", Readme(user_name="a", more={"Language": "pt_br", "Pronunciation dialect": "unknown"})
         ),
+        corpus="voxforge",
         youth_below_years=18,
         senior_from_years=65,
     )
     assert (read.language, read.describe("dialect"), read.describe("noise_type")) == ("PT_BR", None, None)
     assert read.speaker_id == "a"
     assert read.problems() == []
+
+
+def test_decades():
+    """Each age that can be placed becomes a class; the counts name all six."""
+    ages = {"a": "teens", "b": "twenties", "c": "35", "d": "40 - 49", "e": "> 75", "f": "Adult", "g": "18 - 29"}
+    submissions = [submission(f"{name}-20080101-x", Readme(user_name=name, age=age)) for name, age in ages.items()]
+    params = MetadataParams(age_bins="decades", youth_below_years=18, senior_from_years=65)
+    clips = pd.DataFrame(
+        [(f"{row['archive']}/a1", row["archive"]) for row in submissions], columns=["utterance_id", "archive"]
+    )
+    metadata = build_metadata(submissions, clips, params, corpus="voxforge", sources={})
+    found = metadata.clips.to_pandas().set_index("speaker_id")["age_group"].dropna().to_dict()
+    assert found == {"a": "<19", "b": "19-29", "c": "30-39", "d": "40-49", "e": "60+"}
+    problems = metadata.review.set_index("raw")["problem"].to_dict()
+    assert problems["Adult"] == "an age group, which tells no decade"
+    assert problems["18 - 29"] == "a band over more than one age bin"
+    counts = metadata.metrics["age"]
+    assert list(counts)[:6] == ["<19", "19-29", "30-39", "40-49", "50-59", "60+"]
+    assert (counts["50-59"]["clips"], counts["unreadable"]) == (0, 2)

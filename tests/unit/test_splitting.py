@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicetraits.classes import CLASSES, LABEL_COLUMN, Targets
+from voicetraits.classes import AGE_BINS, CLASSES, LABEL_COLUMN, Targets, classes_of
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.examples import SIDES, read_splits, select_clips, speaker_classes
 from voicetraits.files import write_csv
@@ -216,7 +216,9 @@ def test_no_target_left_is_an_error():
 
 def test_a_class_that_cannot_stand_on_every_side_is_an_error():
     """Each class is in three groups, but no assignment of four groups puts every class on three sides."""
-    speakers = [(f"{age}{number}", gender, age) for age in CLASSES["age"] for number in range(3) for gender in ["male"]]
+    speakers = [
+        (f"{age}{number}", gender, age) for age in AGE_BINS["groups"] for number in range(3) for gender in ["male"]
+    ]
     metadata, clips = corpus(*speakers)
     for group in (("youth0", "adult0", "senior0"), ("youth1", "adult1"), ("youth2", "senior1"), ("adult2", "senior2")):
         clips = share_clip(clips, *(f"{name}-0/0" for name in group))
@@ -240,7 +242,7 @@ def test_unknown_clips_are_an_error():
         ),
         ({"val_share": 0}, r"`split.val_share` is 0; allowed: greater than 0"),
         ({"min_speakers_per_class": 2}, r"`split.min_speakers_per_class` is 2; allowed: greater than or equal to 3"),
-        ({"strategy": "kfold"}, r"`split.strategy` is 'kfold'; allowed: 'holdout'"),
+        ({"strategy": "kfold"}, r"`split.strategy` is 'kfold'; allowed: 'holdout' or 'audiomnist'"),
     ],
 )
 def test_params(values, message):
@@ -377,7 +379,11 @@ def test_invariants(data, seed, random):
         assert sides.keys() == set(metadata["speaker_id"])
         assert len(sides) == (table["target"] == target).sum()
         classes = speaker_classes(metadata, target)
-        kept = {name for name in CLASSES[target] if f"{target}: class {name} is left out" not in " ".join(splits.notes)}
+        kept = {
+            name
+            for name in classes_of(target, "groups")
+            if f"{target}: class {name} is left out" not in " ".join(splits.notes)
+        }
         for speaker, side in sides.items():
             assert (side != "none") == (classes.get(speaker) in kept)
         for name in kept:
@@ -405,3 +411,16 @@ def test_shares_are_met_to_within_a_speaker(female, male, val_share, test_share,
         own = numbers(splits, prefix)
         for side, share in params.shares.items():
             assert abs(own[side] - share * count) <= 1
+
+
+def test_decades_are_classes_as_groups_are():
+    decades = AGE_BINS["decades"]
+    speakers = [(f"{age}{number}", "male", age) for age in decades[:5] for number in range(6)]
+    metadata, clips = corpus(*speakers, ("old", "male", "60+"))
+    splits = split_speakers(metadata, clips, PARAMS, targets=["age"], seed=1, age_bins="decades")
+    assert splits.notes == (
+        "age: class 60+ is left out: it has 1 of the 5 speakers that split.min_speakers_per_class asks for",
+    )
+    counts = count_sides(splits, metadata, clips, "decades")["age"]
+    assert set(counts["train"]) == set(counts["test"]) == set(decades[:5])
+    assert counts["none"]["60+"]["speakers"] == 1

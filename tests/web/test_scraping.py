@@ -23,7 +23,8 @@ from support.web_servers import free_port
 from voicetraits import download, folders, remote
 from voicetraits.corpus import Archive, selection_order
 from voicetraits.errors import DataError, ParameterError, VoicetraitsError
-from voicetraits.scraping import estimate_bytes, human_bytes, open_corpus, scrape
+from voicetraits.opening import open_corpus
+from voicetraits.scraping import estimate_bytes, human_bytes, scrape
 from voicetraits.store import Store
 
 ARCHIVES = make_archives(12)
@@ -61,7 +62,7 @@ def params_of(url: str, **values: Any) -> dict[str, Any]:
 
 
 def run(url: object, raw: Path, store: Store, **values: Any) -> dict[str, int]:
-    return scrape(open_corpus(params_of(str(url), **values)), "corpora.voxforge", raw, store=store, workers=None)
+    return scrape(open_corpus(params_of(str(url), **values), store), "corpora.voxforge", raw, store=store, workers=None)
 
 
 def archives_in(raw: Path) -> dict[str, bytes]:
@@ -361,7 +362,7 @@ def test_none_that_can_be_had(server: FaultServer, raw: Path, store: Store) -> N
 
 def test_a_server_that_goes_away(server: FaultServer, raw: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "MOST_UNANSWERED", 3)
-    corpus = open_corpus(params_of(server.url, max_failed_share=1.0, retries=0))
+    corpus = open_corpus(params_of(server.url, max_failed_share=1.0, retries=0), store)
     archives = corpus.list_archives()
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
     with pytest.raises(DataError, match=r"does not answer any more: the proxy .* check the network and run the same"):
@@ -544,9 +545,9 @@ def test_what_nobody_goes_on_with_is_removed_in_the_end(store: Store) -> None:
 # --- Params -------------------------------------------------------------------------------------------------------
 
 
-def test_an_unknown_corpus() -> None:
-    with pytest.raises(ParameterError, match=r"`corpus` is 'voxforg'; allowed: demo, .*voxforge"):
-        open_corpus({"corpus": "voxforg", "corpora": {}})
+def test_an_unknown_corpus(store: Store) -> None:
+    with pytest.raises(ParameterError, match=r"`corpus` is 'voxforg'; allowed: audiomnist, .*voxforge"):
+        open_corpus({"corpus": "voxforg", "corpora": {}}, store)
 
 
 @pytest.mark.parametrize(
@@ -561,6 +562,6 @@ def test_an_unknown_corpus() -> None:
         ("job", 4, r"unknown key `corpora.voxforge.job`; did you mean `corpora.voxforge.jobs`\?"),
     ],
 )
-def test_params_out_of_range(key: str, value: object, message: str) -> None:
+def test_params_out_of_range(key: str, value: object, message: str, store: Store) -> None:
     with pytest.raises(ParameterError, match=message):
-        open_corpus(params_of("/somewhere", **{key: value}))
+        open_corpus(params_of("/somewhere", **{key: value}), store)

@@ -13,12 +13,13 @@ import gzip
 import io
 import re
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 import numpy as np
@@ -668,6 +669,7 @@ class Corpus:
     """The demo corpus, behind the protocol voicetraits.corpus.Corpus."""
 
     max_failed_share = 0.0
+    left_out: Mapping[str, int] = MappingProxyType({})
 
     def __init__(self, params: Params) -> None:
         self.params = params

@@ -1,0 +1,254 @@
+"""A corpus that comes as one large file, .tar.gz or .zip: brings it, says what is in it, and reads it in one pass.
+
+It is never unpacked to disk. A local file is read where it lies. From elsewhere it comes to the work store whole, and a
+download that was broken off goes on where it stopped.
+"""
+
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field
+
+from voicetraits.archive import Limits, Member, is_unsafe, read_members
+from voicetraits.corpus import Archive
+from voicetraits.download import CannotFetchError, Client
+from voicetraits.errors import DataError, ParameterError
+from voicetraits.files import link_or_copy, write_json, write_parquet
+from voicetraits.folders import FileSystemFolder, without_password
+from voicetraits.params import section
+from voicetraits.partial import PartialFile
+from voicetraits.quarantine import Reason, SetAside
+from voicetraits.remote import alone
+from voicetraits.repacking import RepackParams
+from voicetraits.scraping import SPACE_FACTOR, human_bytes, require_space
+from voicetraits.store import Store, make_key, plain_key
+from voicetraits.suffixes import is_audio
+
+# A bundle may be as large as it likes; a member is read into memory.
+_LIMITS = Limits(archive_bytes=10**15, member_bytes=4 * 10**9, members=10**9, compression_ratio=10**6)
+_GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK"
+_MEMBERS, _TEXTS, _LEFT_OUT = "members.parquet", "texts.parquet", "left_out.json"
+_MEMBERS_SCHEMA = pa.schema({"path": pa.string(), "bytes": pa.int64()})
+_TEXTS_SCHEMA = pa.schema({"path": pa.string(), "content": pa.large_binary()})
+
+
+@section
+class BundleParams(RepackParams):
+    """The keys of a corpus that is one file."""
+
+    @property
+    def address(self) -> str | None:
+        """Where the file is: a path, or an address."""
+        raise NotImplementedError
+
+
+@section
+class DownloadParams(BundleParams):
+    """The keys of a corpus that is one file on a server."""
+
+    url: Annotated[str, Field(min_length=1)]
+    connect_timeout_seconds: Annotated[float, Field(gt=0)]
+    read_timeout_seconds: Annotated[float, Field(gt=0)]
+    retries: Annotated[int, Field(ge=0, le=20)]
+
+    @property
+    def address(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is in a bundle: path and size of each clip, path and content of the texts that were asked for.
+
+    `left_out` counts the clips and texts that are no plain files, or stand there twice.
+    """
+
+    clips: Mapping[str, int]
+    texts: Mapping[str, bytes]
+    left_out: int
+
+
+class Bundle:
+    """One large file with all clips of a corpus.
+
+    Args:
+        params: where it is.
+        key: the section in params.yaml, for messages.
+    """
+
+    def __init__(self, params: BundleParams, *, key: str) -> None:
+        self.key = key
+        self._params = params
+        if params.address is None:
+            raise ParameterError(
+                f"params.yaml: `{key}.path` is not set; it names the file that you have downloaded, for example with "
+                f"`-S {key}.path=/data/corpus.tar.gz`"
+            )
+        self._address = params.address
+        self.source = without_password(self._address)
+        self._path = Path(self._address).expanduser()
+        self.version = ""
+
+    def survey(self, store: Store, texts: str) -> Survey:
+        """Bring the file, and read all of it once to see what it holds; the store keeps the answer.
+
+        Args:
+            texts: pattern of the paths of the texts that are wanted.
+
+        Raises:
+            DataError: the file cannot be had, or is damaged.
+        """
+        self._bring(store)
+        key = make_key(bundle=self.version, texts=texts)
+        entry = store.get_or_make("survey", key, lambda folder: self._write_survey(folder, re.compile(texts)))
+        clips, kept = pq.read_table(entry / _MEMBERS), pq.read_table(entry / _TEXTS)
+        return Survey(
+            dict(zip(clips["path"].to_pylist(), clips["bytes"].to_pylist(), strict=True)),
+            dict(zip(kept["path"].to_pylist(), kept["content"].to_pylist(), strict=True)),
+            json.loads((entry / _LEFT_OUT).read_text()),
+        )
+
+    def read(self, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """Path and content of these members, in the file's order; `survey` comes before."""
+        wanted = set(paths)
+        for member in self._members(wanted):
+            path = _plain(member.name)
+            if path in wanted and isinstance(member.content, bytes):
+                wanted.remove(path)  # what stands there twice comes once
+                yield path, member.content
+            if not wanted:
+                return
+
+    def _bring(self, store: Store) -> None:
+        """Let `_path` be a file on this machine, and `version` tell its content from another."""
+        if "://" in self._address:
+            entry = self._fetch(store)
+            (name,) = store.digests(entry)
+            self._path, self.version = entry / name, store.digests(entry)[name]
+            return
+        try:
+            found = self._path.stat()
+        except OSError:
+            raise DataError(
+                f"{self._path} is missing; check the path in {self.key} of params.yaml (best absolute), which names a "
+                f".tar.gz or .zip file"
+            ) from None
+        self.version = plain_key(str(self._path.absolute()), str(found.st_size), str(found.st_mtime_ns))
+
+    def _fetch(self, store: Store) -> Path:
+        """The store's entry with the file."""
+        key = plain_key(self._address)
+        with alone(store, self.source):
+            entry = store.get("archive", key)
+            if entry is None:
+                part = PartialFile(store.partial / f"{key}.part")
+                try:
+                    self._download(store, part)
+                except CannotFetchError as error:
+                    raise DataError(
+                        f"{self.source} cannot be had: {error}; check the network and {self.key}.url in params.yaml, "
+                        f"and run the same command again: what has come is kept"
+                    ) from None
+                entry = store.put("archive", key, lambda folder: link_or_copy(part.path, folder / "bundle"))
+                part.forget()
+        return entry
+
+    def _download(self, store: Store, part: PartialFile) -> None:
+        if not self._address.lower().startswith(("http://", "https://")):
+            folder, _, name = self._address.rpartition("/")
+            files = FileSystemFolder(folder, (name.lower(),))
+            found = [archive for archive in files.archives() if archive.name == name]
+            if not found:
+                raise CannotFetchError("there is no such file")
+            self._announce(found[0].bytes, store, part)
+            files.bring(found[0], part)
+            return
+        client = Client(
+            self._address,
+            connect_timeout_seconds=self._params.connect_timeout_seconds,
+            read_timeout_seconds=self._params.read_timeout_seconds,
+            retries=self._params.retries,
+            delay_seconds=0.0,
+            may_leave_folder=True,
+        )
+        archive = Archive(self._path.name, self._address, client.size(self._address))
+        self._announce(archive.bytes, store, part)
+        client.archive(archive.source, part)
+
+    def _announce(self, size: int | None, store: Store, part: PartialFile) -> None:
+        if size is None:
+            print(f"scrape: fetching {self.source}, of unknown size", flush=True)
+            return
+        there = f", {human_bytes(part.size)} of it are there" if part.size else ""
+        print(f"scrape: fetching {self.source}, {human_bytes(size)}{there}", flush=True)
+        require_space(round((1 + SPACE_FACTOR) * size) - part.size, [store.root], self.key)
+
+    def _write_survey(self, folder: Path, texts: re.Pattern[str]) -> None:
+        print(f"scrape: looking through {self.source}", flush=True)
+        clips: dict[str, int] = {}
+        kept: dict[str, bytes] = {}
+        left_out: dict[str, str] = {}
+        for member in self._members(None):
+            path = _plain(member.name)
+            is_text = texts.search(path) is not None
+            if not is_text and not is_audio(path):
+                continue
+            if isinstance(member.content, SetAside):
+                left_out[path] = member.content.detail
+            elif path in clips or path in kept:
+                left_out[path] = "it stands there twice; the first is taken"
+            elif is_text:
+                kept[path] = member.content
+            else:
+                clips[path] = len(member.content)
+        if left_out:
+            path, reason = next(iter(left_out.items()))
+            print(f"scrape: {len(left_out)} members of {self.source} are left out, such as {path}: {reason}")
+        write_json(len(left_out), folder / _LEFT_OUT)
+        clips_table = pa.table({"path": list(clips), "bytes": list(clips.values())}, _MEMBERS_SCHEMA)
+        write_parquet(clips_table, folder / _MEMBERS)
+        texts_table = pa.table({"path": list(kept), "content": list(kept.values())}, _TEXTS_SCHEMA)
+        write_parquet(texts_table, folder / _TEXTS)
+
+    def _members(self, wanted: Collection[str] | None) -> Iterator[Member]:
+        """The members in their order; of a .zip, whose members can be had one by one, only the wanted (None: all)."""
+        with open(self._path, "rb") as file:
+            magic = file.read(2)
+        try:
+            if magic == _ZIP_MAGIC:
+                yield from _zip_members(self._path, wanted)
+            elif magic == _GZIP_MAGIC:
+                yield from read_members(self._path, _LIMITS)
+            else:
+                raise DataError(f"{self.source} is neither a .tar.gz nor a .zip file; check {self.key} in params.yaml")
+        except SetAside as problem:
+            raise DataError(f"{self.source} is damaged ({problem.detail}); download it again") from None
+
+
+def _zip_members(path: Path, wanted: Collection[str] | None) -> Iterator[Member]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                if info.is_dir() or (wanted is not None and _plain(info.filename) not in wanted):
+                    continue
+                if is_unsafe(info.filename):
+                    problem = SetAside(Reason.UNSAFE_PATH, "the path leads out of the archive's folder")
+                    yield Member(info.filename, problem)
+                elif info.file_size > _LIMITS.member_bytes:
+                    yield Member(info.filename, SetAside(Reason.MEMBER_TOO_LARGE, f"{info.file_size} bytes"))
+                else:
+                    yield Member(info.filename, archive.read(info))
+    except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError, NotImplementedError) as error:
+        raise SetAside(Reason.DAMAGED_GZIP, str(error)) from None
+
+
+def _plain(path: str) -> str:
+    return path.removeprefix("./")

@@ -1,0 +1,200 @@
+"""Mozilla Common Voice (Ardila et al. 2020): volunteers reading sentences into their browser, MP3.
+
+    <release>/<locale>/validated.tsv      client_id, path, sentence, age, gender, accents or accent, locale
+    <release>/<locale>/clips/<path>       path as the table has it, in old releases without `.mp3`
+
+Releases differ in columns and words; what is read here is in all of them. A row that cannot be used, as when its clip
+is not in the archive, is left out and counted: nobody can mend a release.
+"""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from voicetraits.bundles import Bundle, BundleParams
+from voicetraits.corpus import selection_order
+from voicetraits.errors import DataError
+from voicetraits.labels import read_gender
+from voicetraits.params import section
+from voicetraits.repacking import Recording, Speaker, by_speaker
+from voicetraits.store import Store
+
+_TABLE = r"(^|/)validated\.tsv$"
+_CLIP = re.compile(r"(^|/)clips/(?P<name>[^/]+)$")
+_NEEDED = ("client_id", "path", "sentence", "age", "gender")
+_ACCENTS = ("accents", "accent")
+_CLASSES = ("female", "male")
+_PROBLEMS = {
+    "malformed": "it has another number of values than there are columns",
+    "without_speaker": "client_id, the speaker, is blank",
+    "without_clip": "its clip is not in the archive's folder clips",
+    "repeated": "its clip stands in a row before it",
+}
+_LONGEST_VALUE = 2**20
+
+
+@section
+class PerClass:
+    """Key `per_class`: how much of each gender to take."""
+
+    count: Annotated[int, Field(ge=1)]
+    of: Literal["speakers", "clips"]
+
+
+@section
+class Params(BundleParams):
+    """Section `corpora.common_voice` of params.yaml."""
+
+    path: Annotated[str, Field(min_length=1)] | None
+    per_class: PerClass | None
+
+    @property
+    def address(self) -> str | None:
+        return self.path
+
+
+class Layout:
+    """The layout of Common Voice, behind the protocol voicetraits.repacking.Layout."""
+
+    licence = (
+        "Mozilla Common Voice, https://commonvoice.mozilla.org, CC0 1.0 (public domain). Who downloads it agrees not "
+        "to try to find out who its speakers are.\n"
+        "R. Ardila et al.: Common Voice: A Massively-Multilingual Speech Corpus. LREC 2020, 4218-4222.\n"
+    )
+
+    def __init__(self, params: Params, bundle: Bundle) -> None:
+        self._per_class = params.per_class
+        self._bundle = bundle
+        self.left_out: dict[str, int] = {}
+
+    @property
+    def source(self) -> str:
+        return self._bundle.source
+
+    @property
+    def version(self) -> str:
+        return self._bundle.version
+
+    def speakers(self, store: Store) -> list[Speaker]:
+        """Who speaks in the validated clips; of each gender `per_class`, if asked for.
+
+        Raises:
+            DataError: the archive is none of Common Voice, or its table cannot be read.
+        """
+        survey = self._bundle.survey(store, _TABLE)
+        if survey.left_out:
+            self.left_out["members"] = survey.left_out
+        if len(survey.texts) != 1:
+            found = f"has {len(survey.texts)} files validated.tsv" if survey.texts else "has no validated.tsv"
+            raise DataError(
+                f"{self.source} {found}; {self._bundle.key}.path in params.yaml names the archive of one language, "
+                f"cv-corpus-<release>-<language>.tar.gz"
+            )
+        (table,) = survey.texts.values()
+        clips = {match["name"]: path for path in survey.clips if (match := _CLIP.search(path))}
+        speakers = by_speaker(self._rows(table, clips, survey.clips))
+        if not speakers:
+            raise DataError(f"validated.tsv of {self.source} has no row that can be used; take another release")
+        if self._per_class is None:
+            return speakers
+        taken = balanced(speakers, self._per_class, self._bundle.key)
+        self.left_out["clips_beyond_per_class"] = _clips(speakers) - _clips(taken)
+        return taken
+
+    def read(self, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        return self._bundle.read(paths)
+
+    def _rows(self, table: bytes, clips: Mapping[str, str], sizes: Mapping[str, int]) -> Iterator[tuple]:
+        """What by_speaker takes, of each row whose clip is there."""
+        csv.field_size_limit(_LONGEST_VALUE)
+        lines = io.TextIOWrapper(io.BytesIO(table), encoding="utf-8", newline="")
+        rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        where = f"validated.tsv of {self.source}"
+        seen: set[str] = set()
+        left_out: dict[str, list[int]] = {}  # reason: lines
+        try:
+            at = _columns(next(rows, []), where)
+            accent = next((at[name] for name in _ACCENTS if name in at), None)
+            for number, row in enumerate(rows, start=2):
+                path, problem = _clip_of(row, at, clips, seen)
+                if problem:
+                    left_out.setdefault(problem, []).append(number)
+                    continue
+                seen.add(path)
+                details = {"Language": row[at["locale"]]} if "locale" in at else {}
+                if accent is not None and row[accent].strip():
+                    details["Pronunciation dialect"] = row[accent]
+                recording = Recording(path, bytes=sizes[path], transcript=row[at["sentence"]])
+                yield row[at["client_id"]].strip(), row[at["gender"]], row[at["age"]], details, recording
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"{where} cannot be read ({error}); download the archive again") from None
+        for problem, numbers in left_out.items():
+            self.left_out[f"rows_{problem}"] = len(numbers)
+            print(f"scrape: {where}: {len(numbers)} rows are left out, such as line {numbers[0]}: {_PROBLEMS[problem]}")
+
+
+def _clip_of(
+    row: Sequence[str], at: Mapping[str, int], clips: Mapping[str, str], seen: Collection[str]
+) -> tuple[str, str | None]:
+    """The path of a row's clip in the archive, and which of `_PROBLEMS` the row has, if any."""
+    if len(row) != len(at):
+        return "", "malformed"
+    if not row[at["client_id"]].strip():
+        return "", "without_speaker"
+    name = row[at["path"]].strip()
+    path = clips.get(name) or clips.get(f"{name}.mp3")
+    if path is None:
+        return "", "without_clip"
+    return path, "repeated" if path in seen else None
+
+
+def _columns(header: Sequence[str], where: str) -> dict[str, int]:
+    for name in _NEEDED:
+        if name not in header:
+            raise DataError(f"{where} has no column {name}; its first line is {' '.join(header)[:200]!r}")
+    return {name: number for number, name in enumerate(header)}
+
+
+def _clips(speakers: Sequence[Speaker]) -> int:
+    return sum(len(speaker.recordings) for speaker in speakers)
+
+
+def balanced(speakers: Sequence[Speaker], per_class: PerClass, key: str) -> list[Speaker]:
+    """So many speakers, or clips, of each gender, in the order of a hash of the speakers' ids.
+
+    Speakers whose gender is not stated, other, or contradictory are left out. With `clips` the last speaker gives only
+    what is still wanted, the first in the order of their names. A gender that has fewer gives all that it has.
+    """
+    stated: dict[str, set[str | None]] = {}
+    for speaker in speakers:
+        stated.setdefault(speaker.id, set()).add(read_gender(speaker.gender).label)
+    gender_of = {id_: next(iter(known)) for id_, labels in stated.items() if len(known := labels - {None}) == 1}
+    taken: list[Speaker] = []
+    counts: Counter[str] = Counter()
+    in_order = sorted(
+        speakers, key=lambda one: (selection_order(one.id), one.gender, one.age, sorted(one.details.items()))
+    )
+    last_of: dict[str, str] = {}
+    for speaker in in_order:
+        gender = gender_of.get(speaker.id)
+        if gender not in _CLASSES:
+            continue
+        if per_class.of == "speakers":
+            if counts[gender] == per_class.count and last_of[gender] != speaker.id:
+                continue
+            counts[gender] += last_of.get(gender) != speaker.id
+            last_of[gender] = speaker.id
+            taken.append(speaker)
+        elif missing := per_class.count - counts[gender]:
+            recordings = sorted(speaker.recordings, key=lambda one: one.path)[:missing]
+            counts[gender] += len(recordings)
+            taken.append(Speaker(speaker.id, speaker.gender, speaker.age, recordings, speaker.details))
+    for gender in _CLASSES:
+        if counts[gender] < per_class.count:
+            print(f"scrape: {gender}: {counts[gender]} of the {per_class.count} {per_class.of} of {key}.per_class")
+    return taken

@@ -1,0 +1,141 @@
+"""LibriSpeech (Panayotov et al. 2015): volunteers reading books aloud, 16 kHz FLAC.
+
+LibriSpeech/SPEAKERS.TXT                                    `;` comments, then ID | SEX | SUBSET | MINUTES | NAME
+LibriSpeech/<part>/<reader>/<chapter>/<reader>-<chapter>-<utterance>.flac
+LibriSpeech/<part>/<reader>/<chapter>/<reader>-<chapter>.trans.txt      <utterance> WORDS IN CAPITALS
+"""
+
+import io
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated
+
+import soundfile
+from pydantic import Field
+
+from voicetraits.bundles import Bundle, DownloadParams
+from voicetraits.errors import DataError
+from voicetraits.params import section
+from voicetraits.repacking import Recording, Speaker
+from voicetraits.store import Store
+
+_TEXTS = r"(^|/)SPEAKERS\.TXT$|\.trans\.txt$"
+_CLIP = re.compile(r"(^|/)(?P<reader>\d+)/(?P<chapter>\d+)/(?P<utterance>(?P=reader)-(?P=chapter)-\d+)\.flac$")
+_COLUMNS = 5
+_SEXES = ("M", "F")
+
+
+@section
+class Params(DownloadParams):
+    """Section `corpora.librispeech` of params.yaml."""
+
+    part: Annotated[str, Field(pattern=r"^[\w-]+$")]
+    files_per_speaker: Annotated[int, Field(ge=1)] | None
+    clip_seconds: Annotated[float, Field(gt=0)] | None
+
+    @property
+    def address(self) -> str:
+        if self.url.lower().endswith((".tar.gz", ".tgz")):
+            return self.url
+        return f"{self.url.rstrip('/')}/{self.part}.tar.gz"
+
+
+class Layout:
+    """The layout of LibriSpeech, behind the protocol voicetraits.repacking.Layout."""
+
+    licence = (
+        "LibriSpeech, https://www.openslr.org/12, Creative Commons Attribution 4.0 International (CC BY 4.0).\n"
+        "V. Panayotov, G. Chen, D. Povey, S. Khudanpur: LibriSpeech: an ASR corpus based on public domain audio books. "
+        "ICASSP 2015, 5206-5210.\n"
+    )
+
+    def __init__(self, params: Params, bundle: Bundle) -> None:
+        self._files_per_speaker = params.files_per_speaker
+        self._clip_seconds = params.clip_seconds
+        self._bundle = bundle
+        self.left_out: dict[str, int] = {}
+
+    @property
+    def source(self) -> str:
+        return self._bundle.source
+
+    @property
+    def version(self) -> str:
+        return f"{self._bundle.version} {self._clip_seconds}"
+
+    def speakers(self, store: Store) -> list[Speaker]:
+        """The readers that have clips, each with the first `files_per_speaker` in the order of their names.
+
+        Raises:
+            DataError: the archive is none of LibriSpeech, or one of its tables cannot be read.
+        """
+        survey = self._bundle.survey(store, _TEXTS)
+        if survey.left_out:
+            self.left_out["members"] = survey.left_out
+        sexes = _read_sexes(survey.texts, self.source)
+        transcripts = _read_transcripts(survey.texts)
+        of_reader: dict[str, list[Recording]] = {}
+        for path, size in sorted(survey.clips.items()):
+            if match := _CLIP.search(path):
+                recording = Recording(path, bytes=size, transcript=transcripts.get(match["utterance"], ""))
+                of_reader.setdefault(match["reader"], []).append(recording)
+        if not of_reader:
+            raise DataError(
+                f"{self.source} has no clips such as LibriSpeech/train-clean-100/19/198/19-198-0000.flac; check "
+                f"{self._bundle.key}.url and .part in params.yaml"
+            )
+        if unlisted := sorted(of_reader.keys() - sexes.keys()):
+            print(f"scrape: SPEAKERS.TXT says nothing of {', '.join(unlisted)}; they have no labels")
+        beyond = sum(len(clips[self._files_per_speaker :]) for clips in of_reader.values() if self._files_per_speaker)
+        if beyond:
+            self.left_out["clips_beyond_files_per_speaker"] = beyond
+        return [
+            Speaker(reader, sexes.get(reader, ""), "", clips[: self._files_per_speaker], {"Language": "EN"})
+            for reader, clips in of_reader.items()
+        ]
+
+    def read(self, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        for path, content in self._bundle.read(paths):
+            yield path, content if self._clip_seconds is None else crop(content, self._clip_seconds)
+
+
+def _read_sexes(texts: Mapping[str, bytes], source: str) -> dict[str, str]:
+    """Reader: `M` or `F`, from SPEAKERS.TXT."""
+    tables = [content for path, content in texts.items() if path.rpartition("/")[2] == "SPEAKERS.TXT"]
+    if not tables:
+        raise DataError(f"{source} has no SPEAKERS.TXT, which tells who is female and who male; download it again")
+    sexes: dict[str, str] = {}
+    for number, line in enumerate(tables[0].decode("utf-8", "replace").splitlines(), start=1):
+        if not line.strip() or line.startswith(";"):
+            continue
+        # A name may hold a bar.
+        values = [value.strip() for value in line.split("|", _COLUMNS - 1)]
+        if len(values) < _COLUMNS or not values[0].isdecimal() or values[1] not in _SEXES:
+            raise DataError(
+                f"SPEAKERS.TXT of {source}, line {number}: {line[:100]!r} is not of the form "
+                f"`14 | F | train-clean-360 | 25.03 | Kristin LeMoine`"
+            )
+        sexes[values[0]] = values[1]
+    return sexes
+
+
+def _read_transcripts(texts: Mapping[str, bytes]) -> dict[str, str]:
+    transcripts = {}
+    for path, content in texts.items():
+        if path.endswith(".trans.txt"):
+            for line in content.decode("utf-8", "replace").splitlines():
+                utterance, _, text = line.partition(" ")
+                transcripts[utterance] = text
+    return transcripts
+
+
+def crop(content: bytes, seconds: float) -> bytes:
+    """The first `seconds` of a file, as 16-bit FLAC. What cannot be read stays as it is: extract says what is wrong."""
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            samples = file.read(round(seconds * file.samplerate), dtype="int16")
+            cropped = io.BytesIO()
+            soundfile.write(cropped, samples, file.samplerate, format="FLAC", subtype="PCM_16")
+    except soundfile.LibsndfileError:
+        return content
+    return cropped.getvalue()
