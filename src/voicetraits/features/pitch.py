@@ -9,11 +9,11 @@ decoded path is the same, frame by frame.
 from dataclasses import dataclass
 from functools import cached_property
 
-import numba
 import numpy as np
 import scipy.fft
-import scipy.stats
+import scipy.special
 
+from voicetraits.features import viterbi, yin
 from voicetraits.features.feature import Feature
 
 _THRESHOLDS = 100
@@ -21,9 +21,8 @@ _BETA = (2, 18)
 _BOLTZMANN = 2.0
 _BINS_PER_SEMITONE = 10
 _MAX_OCTAVES_PER_SECOND = 35.92
-_SWITCH_PROBABILITY = 0.01
-_NO_TROUGH_PROBABILITY = 0.01
-_TINY = np.finfo(np.float64).tiny
+#: Frames at a time: what their transforms need stays in the second-level cache.
+_TILE = 32
 
 _DEFINITIONS = (
     ("f0_median_hz", "Hz", "median of F0 over voiced frames"),
@@ -99,40 +98,46 @@ class PitchTracker:
         Returns:
             (1 + n // hop_length,) F0 in Hz at the centre of each frame, NaN where unvoiced.
         """
-        differences = self._normalised_differences(samples)  # (frames, lags)
-        voiced_bins, candidates = _observe(
-            differences,
-            self.min_period,
-            float(self.sample_rate_hz),
-            self.min_hz,
-            self.pitch_bins,
-            self._threshold_weights,
-            self._trough_prior,
-        )
-        states = _decode(voiced_bins, candidates, self._log_transitions)
+        counts, bins, probabilities = self._candidates(samples)
+        states = viterbi.decode(counts, bins, probabilities, self._log_transitions)
         track_hz = self.min_hz * 2 ** (np.arange(self.pitch_bins) / (12 * _BINS_PER_SEMITONE))
         return np.where(states < self.pitch_bins, track_hz[states % self.pitch_bins], np.nan)
 
-    def _normalised_differences(self, samples: np.ndarray) -> np.ndarray:
-        """YIN's cumulative mean normalised difference, equation 8, for lags min_period … max_period: (frames, lags)."""
+    def _candidates(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What `yin.candidates` writes, of all frames."""
         padded = np.pad(samples.astype(np.float64), self.frame_length // 2)
-        frames = np.lib.stride_tricks.sliding_window_view(padded, self.frame_length)[:: self.hop_length]
+        windows = np.lib.stride_tricks.sliding_window_view(padded, self.frame_length)
+        frames = windows[:: self.hop_length]  # (frames, frame_length)
+        counts = np.empty(len(frames), np.int64)
+        bins = np.empty((len(frames), len(self._trough_prior) - 1), np.int64)
+        probabilities = np.empty(bins.shape)
         # Autocorrelation by the power spectrum; the zeros keep its lags from wrapping round.
         size = scipy.fft.next_fast_len(self.frame_length + self.max_period, real=True)
-        spectrum = scipy.fft.rfft(frames, size, axis=1)
-        power = np.square(spectrum.real) + np.square(spectrum.imag)
-        correlation = scipy.fft.irfft(power, size, axis=1)[:, : self.max_period + 1]  # (frames, 1 + max_period)
-        # Energy that the lagged frame has lost: Σ of the first k squared samples.
-        lost = np.cumsum(np.square(frames[:, : self.max_period]), axis=1)  # (frames, max_period)
-        difference = 2 * (correlation[:, :1] - correlation[:, 1:]) - lost  # lags 1 … max_period
-        mean = np.cumsum(difference, axis=1) / np.arange(1, self.max_period + 1)
-        wanted = slice(self.min_period - 1, self.max_period)
-        return difference[:, wanted] / (mean[:, wanted] + _TINY)
+        for start in range(0, len(frames), _TILE):
+            tile = slice(start, start + _TILE)
+            spectrum = scipy.fft.rfft(frames[tile], size, axis=1)  # (tile, size / 2 + 1)
+            yin.to_power(spectrum)
+            correlation = scipy.fft.irfft(spectrum, size, axis=1, overwrite_x=True)  # (tile, size)
+            yin.candidates(
+                yin.normalised_differences(frames[tile], correlation, self.min_period, self.max_period),
+                self.min_period,
+                np.linspace(0, 1, _THRESHOLDS + 1)[1:],
+                self._threshold_weights,
+                self._trough_prior,
+                12 * _BINS_PER_SEMITONE,
+                float(self.sample_rate_hz),
+                self.min_hz,
+                self.pitch_bins,
+                counts[tile],
+                bins[tile],
+                probabilities[tile],
+            )
+        return counts, bins, probabilities
 
     @cached_property
     def _threshold_weights(self) -> np.ndarray:
         """Prior over YIN's threshold: (100,) probabilities of thresholds 0.01 … 1."""
-        return np.diff(scipy.stats.beta.cdf(np.linspace(0, 1, _THRESHOLDS + 1), *_BETA))
+        return np.diff(scipy.special.betainc(*_BETA, np.linspace(0, 1, _THRESHOLDS + 1)))
 
     @cached_property
     def _trough_prior(self) -> np.ndarray:
@@ -159,112 +164,4 @@ class PitchTracker:
         for offset in range(-reach, reach + 1):
             to = np.arange(max(0, -offset), min(self.pitch_bins, self.pitch_bins - offset))
             banded[offset + reach, to] = step[to + offset, to]
-        return np.log(banded + _TINY)
-
-
-@numba.njit(cache=True)
-def _observe(differences, min_period, sample_rate_hz, min_hz, pitch_bins, weights, prior):  # pragma: no cover
-    """Candidates of each frame: (frames, troughs) bins, −1 where there is none, and their probabilities."""
-    frames, lags = differences.shape
-    thresholds = len(weights)
-    most = prior.shape[0] - 1
-    bins = np.full((frames, most), -1, np.int32)
-    probabilities = np.zeros((frames, most))
-    trough = np.empty(most, np.int64)
-    for t in range(frames):
-        d = differences[t]
-        troughs = 0
-        if d[0] < d[1]:
-            trough[0] = 0
-            troughs = 1
-        for lag in range(1, lags):
-            if d[lag] < d[lag - 1] and (lag == lags - 1 or d[lag] <= d[lag + 1]):
-                trough[troughs] = lag
-                troughs += 1
-        if troughs == 0:
-            continue
-        lowest = 0
-        for k in range(1, troughs):
-            if d[trough[k]] < d[trough[lowest]]:
-                lowest = k
-        for threshold in range(thresholds):
-            limit = (threshold + 1) / thresholds
-            below = 0
-            for k in range(troughs):
-                below += d[trough[k]] < limit
-            if below == 0:
-                probabilities[t, lowest] += _NO_TROUGH_PROBABILITY * weights[threshold]
-                continue
-            position = 0
-            for k in range(troughs):
-                if d[trough[k]] < limit:
-                    probabilities[t, k] += prior[below, position] * weights[threshold]
-                    position += 1
-        for k in range(troughs):
-            lag = trough[k]
-            shift = 0.0
-            if 0 < lag < lags - 1:  # vertex of the parabola through three lags
-                curvature = d[lag + 1] + d[lag - 1] - 2 * d[lag]
-                slope = (d[lag + 1] - d[lag - 1]) / 2
-                if abs(slope) < abs(curvature):
-                    shift = -slope / curvature
-            f0_hz = sample_rate_hz / (min_period + lag + shift)
-            bin_ = max(0, int(np.round(12 * _BINS_PER_SEMITONE * np.log2(f0_hz / min_hz))))
-            if probabilities[t, k] > 0 and bin_ < pitch_bins:
-                bins[t, k] = bin_
-    return bins, probabilities
-
-
-@numba.njit(cache=True)
-def _decode(bins, probabilities, log_transitions):  # pragma: no cover
-    """Viterbi search over (voiced, unvoiced) × pitch: (frames,) states, the voiced ones first.
-
-    A step outside the band has the probability `_TINY`, not zero, as in librosa; the best of them starts at the best
-    state of all, so one comparison covers them.
-    """
-    frames, candidates = bins.shape
-    band, n = log_transitions.shape
-    reach = band // 2
-    stay, switch, never = np.log(1 - _SWITCH_PROBABILITY), np.log(_SWITCH_PROBABILITY), np.log(_TINY)
-    back = np.empty((frames, 2 * n), np.int32)
-    value = np.full(2 * n, -np.log(2 * n))
-    new = np.empty(2 * n)
-    seen = np.empty(n)
-    best = np.empty((2, n))
-    origin = np.empty((2, n), np.int32)
-    for t in range(frames):
-        seen[:] = 0.0
-        for k in range(candidates):
-            if bins[t, k] >= 0:
-                seen[bins[t, k]] = probabilities[t, k]  # the longer period wins a shared bin
-        voiced = min(max(seen.sum(), 0.0), 1.0)
-        unvoiced = np.log((1 - voiced) / n + _TINY)
-        if t == 0:
-            for j in range(n):
-                value[j] += np.log(seen[j] + _TINY)
-                value[n + j] += unvoiced
-            continue
-        top = np.argmax(value)
-        for half in range(2):
-            best[half, :] = -np.inf
-            for offset in range(-reach, reach + 1):
-                for j in range(max(0, -offset), min(n, n - offset)):
-                    score = value[half * n + j + offset] + log_transitions[offset + reach, j]
-                    if score > best[half, j]:
-                        best[half, j] = score
-                        origin[half, j] = half * n + j + offset
-        for j in range(n):
-            for half in range(2):
-                a = best[0, j] + (stay if half == 0 else switch)
-                b = best[1, j] + (stay if half == 1 else switch)
-                score, source = (a, origin[0, j]) if a >= b else (b, origin[1, j])
-                if value[top] + never > score:
-                    score, source = value[top] + never, top
-                new[half * n + j] = score + (np.log(seen[j] + _TINY) if half == 0 else unvoiced)
-                back[t, half * n + j] = source
-        value[:] = new
-    states = np.empty(frames, np.int64)
-    states[-1] = np.argmax(value)
-    for t in range(frames - 2, -1, -1):
-        states[t] = back[t + 1, states[t + 1]]
-    return states
+        return np.log(banded + viterbi.TINY)
