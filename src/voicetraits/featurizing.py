@@ -16,7 +16,7 @@ from voicetraits.files import link_or_copy, sha256_of, write_parquet
 from voicetraits.parallel import map_in_workers
 from voicetraits.store import Store, make_key
 
-_VERSIONS = ("librosa", "numba", "numpy", "pyarrow", "scipy")
+_VERSIONS = ("numba", "numpy", "pyarrow", "scipy")
 _CLIPS_AT_A_TIME = 64
 _FUNCTIONALS, _LOG_MEL = "functionals.parquet", "logmel.parquet"
 

@@ -13,7 +13,7 @@ import soundfile
 
 from support.sounds import PARAMS, RATE_HZ, glide, noise, pulses, sine, times
 from voicetraits.features.extractor import FeatureExtractor
-from voicetraits.features.pitch import PitchTracker
+from voicetraits.features.pyin import PitchTracker
 from voicetraits.features.spectrum import describe
 from voicetraits.features.viterbi import decode
 

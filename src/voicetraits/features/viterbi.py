@@ -1,14 +1,14 @@
 """Viterbi search of pYIN's hidden Markov model: (voiced, unvoiced) × pitch, with the matrices' structure made use of.
 
 Model: M. Mauch, S. Dixon: pYIN: A fundamental frequency estimator using probabilistic threshold distributions. ICASSP
-2014, 659-663. Search: G. D. Forney: The Viterbi algorithm. Proc. IEEE 61 (1973), 268-278. Three things make it fast, and
+2014, 659-663. Search: G. D. Forney: The Viterbi algorithm. Proc. IEEE 61 (1973), 268-278. Three things make it fast;
 none changes the path:
 
 - Steps reach a band of pitches only; a step beyond it has the probability `TINY`, the same for all, so that the best of
   them starts at the best state of all.
 - Most voiced pitches are not observed, which costs them log `TINY`. A voiced state that lies further below the unvoiced
-  one of its pitch than a change of voicing costs is never better again, whatever comes: both reach the same pitches. Nor
-  is one from which no step is better than that from the best state beyond the band. Such states are left out.
+  one of its pitch than a change of voicing costs is never better again, whatever comes: both reach the same pitches.
+  Nor is one from which no step is better than that from the best state beyond the band. Such states are left out.
 - Only values are kept; where a state came from is worked out for the states of the path alone.
 """
 

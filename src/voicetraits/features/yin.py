@@ -60,12 +60,11 @@ def candidates(differences, min_period, thresholds, weights, prior, bins_per_oct
         counts, bins, probabilities: (frames,), (frames, most), (frames, most): where the result goes, pitches in bins
             above `min_hz`.
     """
-    frames, lags = differences.shape
     most = bins.shape[1]
     trough = np.empty(most, np.int64)
     first = np.empty(most, np.int64)  # the lowest threshold that a trough lies below
     share = np.empty(most)
-    for t in range(frames):
+    for t in range(len(differences)):
         d = differences[t]
         troughs = _troughs(d, trough)
         lowest = 0
