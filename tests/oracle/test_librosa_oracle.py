@@ -13,7 +13,9 @@ import soundfile
 
 from support.sounds import PARAMS, RATE_HZ, glide, noise, pulses, sine, times
 from voicetraits.features.extractor import FeatureExtractor
+from voicetraits.features.filter_banks import chroma_filters, mel_filters, tonal_centroid
 from voicetraits.features.pyin import PitchTracker
+from voicetraits.features.short_time import ShortTimeSpectrum
 from voicetraits.features.spectrum import describe
 from voicetraits.features.viterbi import decode
 
@@ -110,7 +112,7 @@ def test_search_of_any_observations(seed):
     width = round(35.92 * 12 * tracker.hop_length / RATE_HZ) * 10 + 1
     within = librosa.sequence.transition_local(n, width, window="triangle", wrap=False)
     transition = np.kron(librosa.sequence.transition_loop(2, 0.99), within)
-    ours = decode(counts, bins, probabilities, tracker._log_transitions)
+    ours = decode(counts, bins, probabilities, tracker._log_steps, tracker._log_sums)
     best = librosa.sequence.viterbi(observed, transition, p_init=np.full(2 * n, 1 / (2 * n)))
     log_observed = np.log(observed + np.finfo(float).tiny)
     log_transition = np.log(transition + np.finfo(float).tiny)
@@ -156,6 +158,38 @@ def test_statistics_of_the_pitch(samples):
         assert f["f0_q25_hz"] == pytest.approx(np.quantile(own, 0.25), rel=1e-6)
         assert f["f0_q75_hz"] == pytest.approx(np.quantile(own, 0.75), rel=1e-6)
         assert f["f0_range_hz"] == pytest.approx(own.max() - own.min(), rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("n_fft", [128, 256, 512, 4096])
+@pytest.mark.parametrize("bands", [4, 20, 64, 256])
+@pytest.mark.filterwarnings("ignore:Empty filters detected")
+def test_mel_filters(n_fft, bands):
+    own = mel_filters(sample_rate_hz=RATE_HZ, n_fft=n_fft, bands=bands, pre_emphasis=0.0)
+    expected = librosa.filters.mel(sr=RATE_HZ, n_fft=n_fft, n_mels=bands)
+    np.testing.assert_allclose(own, expected, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("n_fft", [128, 256, 512, 4096])
+def test_chroma_filters(n_fft):
+    own = chroma_filters(sample_rate_hz=RATE_HZ, n_fft=n_fft)
+    np.testing.assert_allclose(own, librosa.filters.chroma(sr=RATE_HZ, n_fft=n_fft), rtol=1e-5, atol=1e-9)
+
+
+def test_tonal_centroid():
+    pitch_classes = np.random.default_rng(0).random((12, 50))
+    expected = librosa.feature.tonnetz(chroma=pitch_classes)
+    own = tonal_centroid() @ (pitch_classes / pitch_classes.sum(axis=0))
+    np.testing.assert_allclose(own, expected, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:n_fft=")
+@pytest.mark.parametrize("length", [400, 401, 512, 1111, 16_000])
+def test_short_time_spectrum(length):
+    samples = noise(1.0)[:length].astype(np.float32)
+    amplitudes, power = ShortTimeSpectrum(PARAMS.frame_length, PARAMS.hop_length, PARAMS.n_fft)(samples)
+    expected = np.abs(librosa.stft(samples.astype(np.float64), **FRAMES)).T
+    np.testing.assert_allclose(amplitudes, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(power, expected**2, rtol=1e-4, atol=1e-5)
 
 
 def assert_close(actual: dict[str, float], expected: dict[str, float]) -> None:

@@ -63,8 +63,7 @@ class PitchTracker:
         Returns:
             (1 + n // hop_length,) F0 in Hz at the centre of each frame, NaN where unvoiced.
         """
-        counts, bins, probabilities = self._candidates(samples)
-        states = viterbi.decode(counts, bins, probabilities, self._log_transitions)
+        states = viterbi.decode(*self._candidates(samples), self._log_steps, self._log_sums)
         track_hz = self.min_hz * 2 ** (np.arange(self.pitch_bins) / (12 * _BINS_PER_SEMITONE))
         return np.where(states < self.pitch_bins, track_hz[states % self.pitch_bins], np.nan)
 
@@ -115,18 +114,14 @@ class PitchTracker:
         return prior
 
     @cached_property
-    def _log_transitions(self) -> np.ndarray:
-        """Log-probability of a step between pitches within one voicing: (band, bins) as [i − j + band // 2, j], i → j.
-
-        Triangular around no change, each row normalised over the pitches that exist.
-        """
+    def _log_steps(self) -> np.ndarray:
+        """Log-probability of a step by 0, 1, … pitches within one voicing, a triangle around 0, not normalised."""
         semitones = round(_MAX_OCTAVES_PER_SECOND * 12 * self.hop_length / self.sample_rate_hz)
         reach = semitones * _BINS_PER_SEMITONE // 2
-        i, j = np.mgrid[: self.pitch_bins, : self.pitch_bins]
-        triangle = np.maximum(reach + 1 - np.abs(i - j), 0).astype(np.float64)
-        step = triangle / triangle.sum(axis=1, keepdims=True)  # (from, to)
-        banded = np.zeros((2 * reach + 1, self.pitch_bins))
-        for offset in range(-reach, reach + 1):
-            to = np.arange(max(0, -offset), min(self.pitch_bins, self.pitch_bins - offset))
-            banded[offset + reach, to] = step[to + offset, to]
-        return np.log(banded + viterbi.TINY)
+        return np.log(reach + 1.0 - np.arange(reach + 1))
+
+    @cached_property
+    def _log_sums(self) -> np.ndarray:
+        """Of the probabilities of all steps from a pitch to pitches that exist: (pitches,)."""
+        distance = np.abs(np.subtract.outer(np.arange(self.pitch_bins), np.arange(self.pitch_bins)))
+        return np.log(np.maximum(len(self._log_steps) - distance, 0.0).sum(axis=1))
