@@ -77,31 +77,29 @@ class PitchTracker:
         probabilities = np.empty(bins.shape)
         # Autocorrelation by the power spectrum; the zeros keep its lags from wrapping round.
         size = scipy.fft.next_fast_len(self.frame_length + self.max_period, real=True)
+        setting = (
+            self.min_period,
+            self._threshold_tails,
+            self._trough_prior,
+            12 * _BINS_PER_SEMITONE,
+            float(self.sample_rate_hz),
+            float(self.min_hz),
+            self.pitch_bins,
+        )
         for start in range(0, len(frames), _TILE):
             tile = slice(start, start + _TILE)
             spectrum = scipy.fft.rfft(frames[tile], size, axis=1)  # (tile, size / 2 + 1)
             yin.to_power(spectrum)
             correlation = scipy.fft.irfft(spectrum, size, axis=1, overwrite_x=True)  # (tile, size)
-            yin.candidates(
-                yin.normalised_differences(frames[tile], correlation, self.min_period, self.max_period),
-                self.min_period,
-                np.linspace(0, 1, _THRESHOLDS + 1)[1:],
-                self._threshold_weights,
-                self._trough_prior,
-                12 * _BINS_PER_SEMITONE,
-                float(self.sample_rate_hz),
-                self.min_hz,
-                self.pitch_bins,
-                counts[tile],
-                bins[tile],
-                probabilities[tile],
-            )
+            differences = yin.normalised_differences(frames[tile], correlation, self.min_period, self.max_period)
+            yin.candidates(differences, *setting, counts[tile], bins[tile], probabilities[tile])
         return counts, bins, probabilities
 
     @cached_property
-    def _threshold_weights(self) -> np.ndarray:
-        """Prior over YIN's threshold: (100,) probabilities of thresholds 0.01 … 1."""
-        return np.diff(scipy.special.betainc(*_BETA, np.linspace(0, 1, _THRESHOLDS + 1)))
+    def _threshold_tails(self) -> np.ndarray:
+        """Prior over YIN's threshold, 0.01 … 1: probability that it is the i-th or a higher one, (101,)."""
+        a, b = _BETA
+        return scipy.special.betainc(b, a, 1 - np.arange(_THRESHOLDS + 1) / _THRESHOLDS)
 
     @cached_property
     def _trough_prior(self) -> np.ndarray:

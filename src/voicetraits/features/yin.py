@@ -46,8 +46,9 @@ def normalised_differences(frames, correlation, min_period, max_period):  # prag
 
 
 @numba.njit(cache=True)
-def candidates(differences, min_period, thresholds, weights, prior, bins_per_octave, sample_rate_hz, min_hz, pitch_bins,
-               counts, bins, probabilities):  # fmt: skip  # pragma: no cover
+def candidates(
+    differences, min_period, tails, prior, bins_per_octave, sample_rate_hz, min_hz, pitch_bins, counts, bins, probabilities
+):  # fmt: skip  # pragma: no cover
     """Pitches that each frame may have, with probabilities.
 
     Each threshold of YIN gives its weight to the troughs below it, the shorter periods more (`prior`), or a little of
@@ -55,40 +56,35 @@ def candidates(differences, min_period, thresholds, weights, prior, bins_per_oct
 
     Args:
         differences: (frames, lags) from `normalised_differences`.
-        thresholds, weights: (thresholds,) ascending, and their prior probabilities.
+        tails: (thresholds + 1,), prior probability that the threshold is the i-th or a higher one; the thresholds are
+            1 / n, 2 / n … 1.
         prior: (most + 1, most + 1), [n, k] is the share of the k-th of n troughs.
         counts, bins, probabilities: (frames,), (frames, most), (frames, most): where the result goes, pitches in bins
             above `min_hz`.
     """
     most = bins.shape[1]
-    trough = np.empty(most, np.int64)
+    thresholds = len(tails) - 1
+    trough = np.empty(most + 1, np.int64)
     first = np.empty(most, np.int64)  # the lowest threshold that a trough lies below
     share = np.empty(most)
     for t in range(len(differences)):
         d = differences[t]
-        troughs = _troughs(d, trough)
-        lowest = 0
+        troughs, lowest = _troughs(d, trough)
         for k in range(troughs):
-            first[k] = _first_above(thresholds, d[trough[k]])
+            first[k] = _first_above(d[trough[k]], thresholds)
             share[k] = 0.0
-            if d[trough[k]] < d[trough[lowest]]:
-                lowest = k
         start = 0
-        while troughs and start < len(thresholds):
-            end, below = len(thresholds), 0
+        while troughs and start < thresholds:
+            end, below = thresholds, 0
             for k in range(troughs):
-                if first[k] <= start:
-                    below += 1
-                elif first[k] < end:
-                    end = first[k]
-            weight = 0.0
-            for threshold in range(start, end):
-                weight += weights[threshold]
+                below += first[k] <= start
+                end = first[k] if start < first[k] < end else end
+            weight = tails[start] - tails[end]
             position = 0
             for k in range(troughs):
-                if first[k] <= start:
-                    share[k] += prior[below, position] * weight
-                    position += 1
+                inside = first[k] <= start
+                share[k] += prior[below, position] * weight if inside else 0.0
+                position += inside
             if below == 0:
                 share[lowest] += NO_TROUGH_PROBABILITY * weight
             start = end
@@ -106,30 +102,47 @@ def candidates(differences, min_period, thresholds, weights, prior, bins_per_oct
 
 @numba.njit(cache=True)
 def _troughs(d, trough):  # pragma: no cover
-    """Write the places of local minima into `trough`: how many."""
-    troughs = 0
-    if d[0] < d[1]:
-        trough[0] = 0
-        troughs = 1
+    """Write the places of local minima below 1 and of the lowest of all into `trough`.
+
+    Returns:
+        how many they are, and which of them is the lowest.
+    """
     last = len(d) - 1
-    for lag in range(1, last + 1):
-        if d[lag] < d[lag - 1] and (lag == last or d[lag] <= d[lag + 1]):
-            trough[troughs] = lag
-            troughs += 1
-    return troughs
+    troughs = 0
+    # Without branches, which here the processor could not foresee.
+    trough[0] = 0
+    troughs += d[0] < d[1]
+    for lag in range(1, last):
+        trough[troughs] = lag
+        troughs += (d[lag] < d[lag - 1]) & (d[lag] <= d[lag + 1])
+    trough[troughs] = last
+    troughs += d[last] < d[last - 1]
+    bottom = np.inf
+    for k in range(troughs):
+        bottom = min(bottom, d[trough[k]])
+    kept, lowest = 0, -1
+    for k in range(troughs):
+        height = d[trough[k]]
+        trough[kept] = trough[k]
+        if lowest < 0 and height == bottom:
+            lowest = kept
+            kept += 1
+        else:
+            kept += height < 1
+    return kept, lowest
 
 
 @numba.njit(cache=True)
-def _first_above(thresholds, height):  # pragma: no cover
-    """Index of the first threshold above `height`; their number where none is."""
-    low, high = 0, len(thresholds)
-    while low < high:
-        middle = (low + high) // 2
-        if height < thresholds[middle]:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+def _first_above(height, thresholds):  # pragma: no cover
+    """Which of the thresholds is the first above `height`; their number where none is."""
+    if height >= 1:
+        return thresholds
+    i = max(int(height * thresholds), 0)
+    while i > 0 and height < i / thresholds:
+        i -= 1
+    while height >= (i + 1) / thresholds:
+        i += 1
+    return i
 
 
 @numba.njit(cache=True)
