@@ -12,6 +12,7 @@ import scipy.stats
 import soundfile
 
 from support.sounds import PARAMS, RATE_HZ, glide, noise, pulses, sine, times
+from voicetraits.features.autocorrelation import autocorrelations
 from voicetraits.features.extractor import FeatureExtractor
 from voicetraits.features.filter_banks import chroma_filters, mel_filters, tonal_centroid
 from voicetraits.features.pyin import PitchTracker
@@ -123,6 +124,26 @@ def test_search_of_any_observations(seed):
 
     # Not the states: of paths that are as good, either will do.
     assert worth(ours) == pytest.approx(worth(best), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("frame_length", "hop_length", "lags"),
+    [
+        (1024, 160, 268),
+        (1024, 161, 268),
+        (1024, 16, 268),
+        (1024, 4000, 100),
+        (160, 320, 81),
+        (534, 37, 267),
+        (32, 3, 17),
+    ],
+)
+def test_autocorrelation_by_direct_sums(frame_length, hop_length, lags):
+    samples = noise(2.0)[: 5 * hop_length + frame_length]
+    own = autocorrelations(samples, frame_length, hop_length, 6, lags)
+    for t in range(6):
+        frame = samples[t * hop_length :][:frame_length]
+        np.testing.assert_allclose(own[t], librosa.autocorrelate(frame, max_size=lags), rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.slow

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import scipy.fft
 import scipy.special
 
 from voicetraits.features import viterbi, yin
+from voicetraits.features.autocorrelation import autocorrelations
 
 _THRESHOLDS = 100
 _BETA = (2, 18)
 _BOLTZMANN = 2.0
 _BINS_PER_SEMITONE = 10
 _MAX_OCTAVES_PER_SECOND = 35.92
-#: Frames at a time: what their transforms need stays in the second-level cache.
-_TILE = 32
+#: Frames at a time: what is known of each lag stays in the second-level cache.
+_TILE = 128
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,6 @@ class PitchTracker:
         counts = np.empty(len(frames), np.int64)
         bins = np.empty((len(frames), len(self._trough_prior) - 1), np.int64)
         probabilities = np.empty(bins.shape)
-        # Autocorrelation by the power spectrum; the zeros keep its lags from wrapping round.
-        size = scipy.fft.next_fast_len(self.frame_length + self.max_period, real=True)
         setting = (
             self.min_period,
             self._threshold_tails,
@@ -88,10 +86,11 @@ class PitchTracker:
         )
         for start in range(0, len(frames), _TILE):
             tile = slice(start, start + _TILE)
-            spectrum = scipy.fft.rfft(frames[tile], size, axis=1)  # (tile, size / 2 + 1)
-            yin.to_power(spectrum)
-            correlation = scipy.fft.irfft(spectrum, size, axis=1, overwrite_x=True)  # (tile, size)
-            differences = yin.normalised_differences(frames[tile], correlation, self.min_period, self.max_period)
+            part = frames[tile]
+            correlation = autocorrelations(
+                padded[start * self.hop_length :], self.frame_length, self.hop_length, len(part), self.max_period + 1
+            )  # (tile, 1 + max_period)
+            differences = yin.normalised_differences(part, correlation, self.min_period, self.max_period)
             yin.candidates(differences, *setting, counts[tile], bins[tile], probabilities[tile])
         return counts, bins, probabilities
 

@@ -13,14 +13,6 @@ _TINY = np.finfo(np.float64).tiny
 
 
 @numba.njit(cache=True)
-def to_power(spectrum):  # pragma: no cover
-    """Replace each complex value by its squared magnitude."""
-    flat = spectrum.reshape(-1)
-    for i in range(len(flat)):
-        flat[i] = flat[i].real * flat[i].real + flat[i].imag * flat[i].imag
-
-
-@numba.njit(cache=True)
 def normalised_differences(frames, correlation, min_period, max_period):  # pragma: no cover
     """YIN's cumulative mean normalised difference (equation 8) of frames with zeros beyond their ends.
 
