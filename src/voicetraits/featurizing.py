@@ -21,7 +21,7 @@ from voicetraits.parallel import map_in_workers
 from voicetraits.pieces import find_pieces, write_pieces
 from voicetraits.store import Store, make_key, plain_key
 
-_VERSIONS = ("librosa", "numba", "numpy", "pyarrow", "scipy")
+_VERSIONS = ("numba", "numpy", "pyarrow", "scipy")
 _KIND = "features"  # of entries in the work store
 _FUNCTIONALS, _LOG_MEL = "functionals.parquet", "logmel.parquet"
 

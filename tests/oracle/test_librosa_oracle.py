@@ -12,9 +12,13 @@ import scipy.stats
 import soundfile
 
 from support.sounds import PARAMS, RATE_HZ, glide, noise, pulses, sine, times
+from voicetraits.features.autocorrelation import autocorrelations
 from voicetraits.features.extractor import FeatureExtractor
-from voicetraits.features.pitch import PitchTracker, _decode
+from voicetraits.features.filter_banks import chroma_filters, mel_filters, tonal_centroid
+from voicetraits.features.pyin import PitchTracker
+from voicetraits.features.short_time import ShortTimeSpectrum
 from voicetraits.features.spectrum import describe
+from voicetraits.features.viterbi import decode
 
 STATISTICS = {"mean": np.mean, "min": np.min, "max": np.max, "std": np.std}
 EXTRACTOR = FeatureExtractor(PARAMS)
@@ -90,26 +94,26 @@ def test_pyin_path_with_other_settings(changes, name):
     assert_same_path(samples[: RATE_HZ // 4] if name == "noise" else samples, replace(PARAMS, **changes))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(12))
 def test_search_of_any_observations(seed):
     """Branches that sounds hardly reach: jumps out of the band, voicing that is certain, two candidates in a bin."""
     rng = np.random.default_rng(seed)
     tracker = PitchTracker(sample_rate_hz=RATE_HZ, min_hz=150.0, max_hz=300.0, frame_length=512, hop_length=80)
     n, frames = tracker.pitch_bins, 60
-    bins = rng.integers(-1, n, (frames, 3)).astype(np.int32)
+    bins = rng.integers(0, n, (frames, 3))
+    counts = rng.integers(0, 4, frames)
     shared = rng.random(frames) < 0.2
     bins[shared, 1] = bins[shared, 0]
     probabilities = rng.choice([0.0, 1e-3, 0.1, 0.3, 1 / 3, 1.0], (frames, 3))
     observed = np.zeros((2 * n, frames))
     for t in range(frames):
-        for k in range(3):
-            if bins[t, k] >= 0:
-                observed[bins[t, k], t] = probabilities[t, k]
+        for k in range(counts[t]):
+            observed[bins[t, k], t] = probabilities[t, k]
     observed[n:] = (1 - np.clip(observed[:n].sum(axis=0), 0, 1)) / n
     width = round(35.92 * 12 * tracker.hop_length / RATE_HZ) * 10 + 1
     within = librosa.sequence.transition_local(n, width, window="triangle", wrap=False)
     transition = np.kron(librosa.sequence.transition_loop(2, 0.99), within)
-    ours = _decode(bins, probabilities, tracker._log_transitions)
+    ours = decode(counts, bins, probabilities, tracker._log_steps, tracker._log_sums)
     best = librosa.sequence.viterbi(observed, transition, p_init=np.full(2 * n, 1 / (2 * n)))
     log_observed = np.log(observed + np.finfo(float).tiny)
     log_transition = np.log(transition + np.finfo(float).tiny)
@@ -120,6 +124,26 @@ def test_search_of_any_observations(seed):
 
     # Not the states: of paths that are as good, either will do.
     assert worth(ours) == pytest.approx(worth(best), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("frame_length", "hop_length", "lags"),
+    [
+        (1024, 160, 268),
+        (1024, 161, 268),
+        (1024, 16, 268),
+        (1024, 4000, 100),
+        (160, 320, 81),
+        (534, 37, 267),
+        (32, 3, 17),
+    ],
+)
+def test_autocorrelation_by_direct_sums(frame_length, hop_length, lags):
+    samples = noise(2.0)[: 5 * hop_length + frame_length]
+    own = autocorrelations(samples, frame_length, hop_length, 6, lags)
+    for t in range(6):
+        frame = samples[t * hop_length :][:frame_length]
+        np.testing.assert_allclose(own[t], librosa.autocorrelate(frame, max_size=lags), rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.slow
@@ -155,6 +179,38 @@ def test_statistics_of_the_pitch(samples):
         assert f["f0_q25_hz"] == pytest.approx(np.quantile(own, 0.25), rel=1e-6)
         assert f["f0_q75_hz"] == pytest.approx(np.quantile(own, 0.75), rel=1e-6)
         assert f["f0_range_hz"] == pytest.approx(own.max() - own.min(), rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("n_fft", [128, 256, 512, 4096])
+@pytest.mark.parametrize("bands", [4, 20, 64, 256])
+@pytest.mark.filterwarnings("ignore:Empty filters detected")
+def test_mel_filters(n_fft, bands):
+    own = mel_filters(sample_rate_hz=RATE_HZ, n_fft=n_fft, bands=bands, pre_emphasis=0.0)
+    expected = librosa.filters.mel(sr=RATE_HZ, n_fft=n_fft, n_mels=bands)
+    np.testing.assert_allclose(own, expected, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("n_fft", [128, 256, 512, 4096])
+def test_chroma_filters(n_fft):
+    own = chroma_filters(sample_rate_hz=RATE_HZ, n_fft=n_fft)
+    np.testing.assert_allclose(own, librosa.filters.chroma(sr=RATE_HZ, n_fft=n_fft), rtol=1e-5, atol=1e-9)
+
+
+def test_tonal_centroid():
+    pitch_classes = np.random.default_rng(0).random((12, 50))
+    expected = librosa.feature.tonnetz(chroma=pitch_classes)
+    own = tonal_centroid() @ (pitch_classes / pitch_classes.sum(axis=0))
+    np.testing.assert_allclose(own, expected, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:n_fft=")
+@pytest.mark.parametrize("length", [400, 401, 512, 1111, 16_000])
+def test_short_time_spectrum(length):
+    samples = noise(1.0)[:length].astype(np.float32)
+    amplitudes, power = ShortTimeSpectrum(PARAMS.frame_length, PARAMS.hop_length, PARAMS.n_fft)(samples)
+    expected = np.abs(librosa.stft(samples.astype(np.float64), **FRAMES)).T
+    np.testing.assert_allclose(amplitudes, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(power, expected**2, rtol=1e-4, atol=1e-5)
 
 
 def assert_close(actual: dict[str, float], expected: dict[str, float]) -> None:

@@ -58,7 +58,7 @@ def featurized(tmp_path_factory) -> Project:
 
 @pytest.fixture
 def run_here(monkeypatch):
-    """`run_here(project)`: the stage with one worker, in this process, which has librosa loaded.
+    """`run_here(project)`: the stage with one worker, in this process, which has the kernels loaded.
 
     Its keys in the store are others than those of the script, since tests load more of the library.
     """

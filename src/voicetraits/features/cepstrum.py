@@ -1,60 +1,89 @@
 """Log-mel spectra, and mel-frequency cepstral coefficients (MFCC) with their deltas."""
 
-import librosa
+from collections.abc import Sequence
+
 import numpy as np
 
+from voicetraits.features import statistics
+from voicetraits.features.analysis import Analysis
 from voicetraits.features.feature import Feature
+from voicetraits.features.statistics import Statistic
 
 _FLOOR = 1e-10
-_DELTA_FRAMES = 9
+_DELTA_REACH = 4
 
 
-def describe(mfcc: int) -> list[Feature]:
+def describe(
+    *,
+    mfcc: int,
+    mel_bands: int,
+    mfcc_statistics: Sequence[Statistic],
+    mfcc_delta_statistics: Sequence[Statistic],
+    log_mel_statistics: Sequence[Statistic],
+) -> list[Feature]:
     """The features that `cepstral_statistics` gives, in its order."""
-    definitions = {
-        "mfcc": "coefficient {i} of the orthonormal DCT-II of the log-mel spectrum in dB",
-        "mfcc_delta": f"slope of coefficient {{i}} over {_DELTA_FRAMES} frames (Savitzky-Golay)",
-    }
+    matrices = (
+        ("mfcc", mfcc, mfcc_statistics, "coefficient {} of the orthonormal DCT-II of the log-mel spectrum in dB"),
+        ("mfcc_delta", mfcc, mfcc_delta_statistics, "slope of coefficient {} over 9 frames (Savitzky-Golay)"),
+        ("log_mel", mel_bands, log_mel_statistics, "level of mel band {} after pre-emphasis"),
+    )
     return [
-        Feature(f"{name}_{i:02d}_{statistic}", "dB", f"{statistic} over frames: {definition.format(i=i)}")
-        for name, definition in definitions.items()
-        for i in range(mfcc)
-        for statistic in ("mean", "std")
+        feature
+        for name, columns, chosen, definition in matrices
+        for i in range(columns)
+        for feature in statistics.describe(Feature(f"{name}_{i:02d}", "dB", definition.format(i)), chosen)
     ]
 
 
-def mel_filters(*, sample_rate_hz: int, n_fft: int, mel_bands: int, pre_emphasis: float) -> np.ndarray:
-    """Slaney's mel filter bank (librosa's default), weighted by the power response of the pre-emphasis.
-
-    y[t] = x[t] − p·x[t−1] has the power response |1 − p·exp(−iω)|² = 1 + p² − 2p·cos ω. Applied here rather than to the
-    samples, it lets MFCC share the spectrum of all other features.
-
-    Returns:
-        (mel_bands, n_fft / 2 + 1)
-    """
-    filters = librosa.filters.mel(sr=sample_rate_hz, n_fft=n_fft, n_mels=mel_bands)
-    omega = np.linspace(0, np.pi, n_fft // 2 + 1)
-    response = 1 + pre_emphasis**2 - 2 * pre_emphasis * np.cos(omega)
-    return (filters * response).astype(np.float32)
+def log_mel_spectrum(mel_power: np.ndarray) -> np.ndarray:
+    """Mel spectrum in dB, floored at −100 dB: (frames, mel_bands) float32 → the same."""
+    return 10 * np.log10(np.maximum(mel_power, np.float32(_FLOOR)))
 
 
-def log_mel_spectrum(amplitudes: np.ndarray, filters: np.ndarray) -> np.ndarray:
-    """Mel spectrum in dB, floored at −100 dB.
+def cepstral_statistics(
+    analysis: Analysis,
+    *,
+    transform: np.ndarray,
+    mfcc_statistics: Sequence[Statistic],
+    mfcc_delta_statistics: Sequence[Statistic],
+    log_mel_statistics: Sequence[Statistic],
+) -> np.ndarray:
+    """Statistics over time of MFCC, of their deltas and of the log-mel spectrum, in the order of `describe`.
 
     Args:
-        amplitudes: (bins, frames), magnitude of the short-time spectrum.
-        filters: (mel_bands, bins), from `mel_filters`.
+        transform: (mfcc, mel_bands), from `cosine_transform`.
+    """
+    coefficients = analysis.log_mel_db.astype(np.float64) @ transform.T  # (frames, mfcc)
+    return np.concatenate(
+        [
+            statistics.over_time(coefficients, mfcc_statistics),
+            statistics.over_time(deltas(coefficients), mfcc_delta_statistics),
+            statistics.over_time(analysis.log_mel_db, log_mel_statistics),
+        ]
+    )
+
+
+def cosine_transform(coefficients: int, bands: int) -> np.ndarray:
+    """The first rows of the orthonormal DCT-II: (coefficients, bands)."""
+    angles = np.pi / bands * (np.arange(bands) + 0.5) * np.arange(coefficients)[:, None]
+    rows = np.sqrt(2 / bands) * np.cos(angles)
+    rows[0] /= np.sqrt(2)
+    return rows
+
+
+def deltas(matrix: np.ndarray) -> np.ndarray:
+    """Slope of the straight line through 9 frames (A. Savitzky, M. Golay, Anal. Chem. 36 (1964), 1627-1639).
+
+    Σ k·c[t + k] / Σ k² for k = −4 … 4. The frames at the ends are repeated, so that clips shorter than 9 frames have
+    deltas too.
+
+    Args:
+        matrix: (frames, columns).
 
     Returns:
-        (mel_bands, frames) float32
+        (frames, columns), a frame's change.
     """
-    return 10 * np.log10(np.maximum(filters @ np.square(amplitudes), _FLOOR))
-
-
-def cepstral_statistics(log_mel_db: np.ndarray, mfcc: int) -> np.ndarray:
-    """Mean and standard deviation over time of MFCC and of their deltas: (4 · mfcc,) in the order of `describe`."""
-    coefficients = librosa.feature.mfcc(S=log_mel_db, n_mfcc=mfcc)  # (mfcc, frames)
-    # "nearest" repeats the edge frames, so that clips shorter than the delta's window have deltas too.
-    deltas = librosa.feature.delta(coefficients, width=_DELTA_FRAMES, mode="nearest")  # (mfcc, frames)
-    stacked = np.concatenate([coefficients, deltas]).astype(np.float64)
-    return np.stack([stacked.mean(axis=1), stacked.std(axis=1)], axis=1).ravel()
+    frames, reach = len(matrix), _DELTA_REACH
+    padded = np.pad(matrix, ((reach, reach), (0, 0)), mode="edge")  # (frames + 2 · reach, columns)
+    rises = (k * (padded[reach + k :][:frames] - padded[reach - k :][:frames]) for k in range(1, reach + 1))
+    return sum(rises) / (2 * sum(k * k for k in range(1, reach + 1)))

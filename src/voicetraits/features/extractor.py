@@ -1,20 +1,25 @@
 """Turns a clip into one row of features and a log-mel matrix."""
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
-import librosa
 import numpy as np
-from pydantic import Field
+from pydantic import Field, Strict
 
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.features import cepstrum, frames, pitch, spectrum
+from voicetraits.features.analyser import Analyser
+from voicetraits.features.analysis import Analysis
 from voicetraits.features.feature import Feature
+from voicetraits.features.statistics import Statistic
 from voicetraits.params import section
 
 SAMPLE_RATE_HZ = 16_000
 #: Resampling overshoots full scale a little; more than this is another scale, such as that of int16.
 _FLOAT_PEAK = 2.0
+#: A list as well as a tuple: what JSON and YAML hold of a setting makes it again.
+_Statistics = Annotated[tuple[Statistic, ...], Strict(False)]
 
 
 @section
@@ -27,12 +32,20 @@ class FeaturizeParams:
     pre_emphasis: Annotated[float, Field(ge=0, lt=1)]
     mel_bands: Annotated[int, Field(ge=4, le=256)]
     mfcc: Annotated[int, Field(ge=2, le=100)]
+    mfcc_statistics: _Statistics
+    mfcc_delta_statistics: _Statistics
+    log_mel_statistics: _Statistics
+    contrast_statistics: _Statistics
     voice_range_hz: Annotated[float, Field(ge=50, le=8000)]
     f0_min_hz: Annotated[float, Field(ge=20, le=1000)]
     f0_max_hz: Annotated[float, Field(ge=40, le=2000)]
     f0_frame_seconds: Annotated[float, Field(gt=0, le=1)]
 
     def __post_init__(self) -> None:
+        for matrix in ("mfcc", "mfcc_delta", "log_mel", "contrast"):
+            chosen = getattr(self, key := f"{matrix}_statistics")
+            if twice := [statistic for statistic in chosen if chosen.count(statistic) > 1]:
+                raise ParameterError(f"params.yaml: `featurize.{key}` names {twice[0]} twice; allowed: each once")
         if self.mfcc > self.mel_bands:
             raise ParameterError(f"params.yaml: `featurize.mfcc` is {self.mfcc}; allowed: up to featurize.mel_bands")
         if self.f0_min_hz >= self.f0_max_hz:
@@ -76,22 +89,20 @@ class FeatureExtractor:
 
     def __init__(self, params: FeaturizeParams) -> None:
         self.params = params
-        nyquist_hz = SAMPLE_RATE_HZ / 2
-        self.features: tuple[Feature, ...] = (
-            *spectrum.describe("spectrum", 0, nyquist_hz),
-            *spectrum.describe("voice_range", 0, params.voice_range_hz),
-            *frames.describe(),
-            *cepstrum.describe(params.mfcc),
-            *pitch.describe(),
-        )
-        self.names: tuple[str, ...] = tuple(feature.name for feature in self.features)
-        self._tracker = pitch.PitchTracker(
+        self._analyser = Analyser(
             sample_rate_hz=SAMPLE_RATE_HZ,
-            min_hz=params.f0_min_hz,
-            max_hz=params.f0_max_hz,
-            frame_length=params.f0_frame_length,
+            frame_length=params.frame_length,
             hop_length=params.hop_length,
+            n_fft=params.n_fft,
+            mel_bands=params.mel_bands,
+            pre_emphasis=params.pre_emphasis,
+            f0_min_hz=params.f0_min_hz,
+            f0_max_hz=params.f0_max_hz,
+            f0_frame_length=params.f0_frame_length,
         )
+        self._families = _families(params)
+        self.features: tuple[Feature, ...] = tuple(feature for features, _ in self._families for feature in features)
+        self.names: tuple[str, ...] = tuple(feature.name for feature in self.features)
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """One row of features: see `extract`."""
@@ -109,41 +120,34 @@ class FeatureExtractor:
         Raises:
             DataError: not one channel of int16 or float, shorter than a frame, not finite, or far beyond −1 … 1.
         """
-        y = _as_float(samples, self.params.frame_length)
-        p = self.params
-        amplitudes = np.abs(  # (n_fft / 2 + 1, 1 + n // hop_length)
-            librosa.stft(y, n_fft=p.n_fft, hop_length=p.hop_length, win_length=p.frame_length, pad_mode="constant")
-        )
-        frequencies_hz, utterance = spectrum.utterance_spectrum(y, SAMPLE_RATE_HZ)
-        log_mel_db = cepstrum.log_mel_spectrum(amplitudes, self._mel_filters)  # (mel_bands, frames)
-        row = np.concatenate(
-            [
-                spectrum.spectrum_properties(frequencies_hz, utterance, low_hz=0, high_hz=SAMPLE_RATE_HZ / 2),
-                spectrum.spectrum_properties(frequencies_hz, utterance, low_hz=0, high_hz=p.voice_range_hz),
-                frames.frame_statistics(
-                    y,
-                    amplitudes,
-                    sample_rate_hz=SAMPLE_RATE_HZ,
-                    frame_length=p.frame_length,
-                    hop_length=p.hop_length,
-                    chroma=self._chroma_filters,
-                ),
-                cepstrum.cepstral_statistics(log_mel_db, p.mfcc),
-                pitch.pitch_statistics(self._tracker(y)),
-            ]
-        )
-        return row.astype(np.float32), log_mel_db.T.astype(np.float16)
+        analysis = self._analyser(_as_float(samples, self.params.frame_length))
+        row = np.concatenate([compute(analysis) for _, compute in self._families])
+        return row.astype(np.float32), analysis.log_mel_db.astype(np.float16)
 
-    @cached_property
-    def _mel_filters(self) -> np.ndarray:
-        p = self.params
-        return cepstrum.mel_filters(
-            sample_rate_hz=SAMPLE_RATE_HZ, n_fft=p.n_fft, mel_bands=p.mel_bands, pre_emphasis=p.pre_emphasis
-        )
 
-    @cached_property
-    def _chroma_filters(self) -> np.ndarray:
-        return frames.chroma_filters(SAMPLE_RATE_HZ, self.params.n_fft)
+def _families(p: FeaturizeParams) -> tuple[tuple[list[Feature], Callable[[Analysis], np.ndarray]], ...]:
+    """Of each family: what its features are, and what computes them in the same order."""
+    ranges_hz = {"spectrum": (0, SAMPLE_RATE_HZ / 2), "voice_range": (0, p.voice_range_hz)}
+    matrices = {
+        "mfcc_statistics": p.mfcc_statistics,
+        "mfcc_delta_statistics": p.mfcc_delta_statistics,
+        "log_mel_statistics": p.log_mel_statistics,
+    }
+    return (
+        (
+            [feature for prefix, (low, high) in ranges_hz.items() for feature in spectrum.describe(prefix, low, high)],
+            partial(spectrum.utterance_statistics, ranges_hz=tuple(ranges_hz.values())),
+        ),
+        (
+            frames.describe(p.contrast_statistics),
+            partial(frames.frame_statistics, contrast_statistics=p.contrast_statistics),
+        ),
+        (
+            cepstrum.describe(mfcc=p.mfcc, mel_bands=p.mel_bands, **matrices),
+            partial(cepstrum.cepstral_statistics, transform=cepstrum.cosine_transform(p.mfcc, p.mel_bands), **matrices),
+        ),
+        (pitch.describe(), pitch.pitch_statistics),
+    )
 
 
 def _as_float(samples: np.ndarray, at_least: int) -> np.ndarray:

@@ -1,81 +1,113 @@
-"""Features of short frames, computed by librosa from one shared short-time spectrum, then summarised over time."""
+"""Features of short frames from the shared short-time spectrum, summarised over time; definitions as in librosa."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 
-import librosa
 import numpy as np
 
+from voicetraits.features import frame_kernels, statistics
+from voicetraits.features.analysis import Analysis
 from voicetraits.features.feature import Feature
+from voicetraits.features.filter_banks import tonal_centroid
+from voicetraits.features.statistics import Statistic
 
-#: What lies below 200 Hz is the first band; from there on octaves, the last up to 8 kHz.
-_CONTRAST = {"fmin": 200.0, "n_bands": 5}
+#: What lies below 200 Hz is the first band; from there on octaves, the last up to half the sample rate.
 _CONTRAST_EDGES_HZ = (0, 200, 400, 800, 1600, 3200, 8000)
+_CONTRAST_QUANTILE = 0.02
+_CONTRAST_RANGE_DB = 80.0
 _ROLLOFF_SHARE = 0.85
+_FLOOR = 1e-10
+_STATISTICS: tuple[Statistic, ...] = ("mean", "min", "max", "std")
 
-_SERIES = (
-    ("zero_crossing_rate", "", "1", "share of successive samples with a change of sign"),
-    *((f"tonnetz_{i}", "", "1", f"tonal centroid, dimension {i} of 6 (Harte et al. 2006)") for i in range(1, 7)),
-    ("rolloff", "_hz", "Hz", f"frequency below which {_ROLLOFF_SHARE:.0%} of the amplitude lies"),
-    ("flatness", "", "1", "geometric mean / arithmetic mean of the power spectrum"),
-    *(
-        (f"contrast_{i}", "_db", "dB", f"peak minus valley between {low} and {high} Hz (Jiang et al. 2002)")
-        for i, (low, high) in enumerate(pairwise(_CONTRAST_EDGES_HZ), start=1)
-    ),
-    ("bandwidth", "_hz", "Hz", "√ Σ a·(f − centroid)², a the amplitude spectrum divided by its sum"),
-    ("centroid", "_hz", "Hz", "Σ f·a"),
-    ("rms", "", "1", "root of the mean squared sample, of the frame as the FFT has it: windowed, padded"),
-)
-_STATISTICS = ("mean", "min", "max", "std")
+_ZERO_CROSSINGS = Feature("zero_crossing_rate", "1", "share of successive samples with a change of sign")
+_TONNETZ = [
+    Feature(f"tonnetz_{i}", "1", f"tonal centroid, dimension {i} of 6 (Harte et al. 2006)") for i in range(1, 7)
+]
+_ROLLOFF = Feature("rolloff_hz", "Hz", f"frequency below which {_ROLLOFF_SHARE:.0%} of the amplitude lies")
+_FLATNESS = Feature("flatness", "1", "geometric mean / arithmetic mean of the power spectrum")
+_CONTRAST = [
+    Feature(f"contrast_{i}_db", "dB", f"peak minus valley between {low} and {high} Hz (Jiang et al. 2002)")
+    for i, (low, high) in enumerate(pairwise(_CONTRAST_EDGES_HZ), start=1)
+]
+_BANDWIDTH = Feature("bandwidth_hz", "Hz", "√ Σ a·(f − centroid)², a the amplitude spectrum divided by its sum")
+_CENTROID = Feature("centroid_hz", "Hz", "Σ f·a")
+_RMS = Feature("rms", "1", "root of the mean squared sample, of the frame as the FFT has it: windowed, padded")
 
 
-def describe() -> list[Feature]:
+def describe(contrast_statistics: Sequence[Statistic]) -> list[Feature]:
     """The features that `frame_statistics` gives, in its order."""
-    return [
-        Feature(f"{name}_{statistic}{suffix}", unit, f"{statistic} over frames: {definition}")
-        for name, suffix, unit, definition in _SERIES
-        for statistic in _STATISTICS
-    ]
+    parts = (
+        ([_ZERO_CROSSINGS, *_TONNETZ, _ROLLOFF, _FLATNESS], _STATISTICS),
+        (_CONTRAST, contrast_statistics),
+        ([_BANDWIDTH, _CENTROID, _RMS], _STATISTICS),
+    )
+    return [feature for many, chosen in parts for series in many for feature in statistics.describe(series, chosen)]
 
 
-def chroma_filters(sample_rate_hz: int, n_fft: int) -> np.ndarray:
-    """librosa's chroma filter bank, (12, n_fft / 2 + 1); tuning is fixed, since speech is not tuned."""
-    return librosa.filters.chroma(sr=sample_rate_hz, n_fft=n_fft, tuning=0.0)
+def frame_statistics(analysis: Analysis, contrast_statistics: Sequence[Statistic]) -> np.ndarray:
+    """Statistics over time of each series, in the order of `describe`."""
+    spectral, contrast = spectral_series(analysis)
+    rolloff_hz, flatness, *last = spectral
+    rates = np.empty(len(rolloff_hz))
+    frame_kernels.zero_crossing_rate(analysis.samples, analysis.frame_length, analysis.hop_length, rates)
+    first = np.column_stack([rates, tonnetz(analysis.chroma_power), rolloff_hz, flatness])  # (frames, 9)
+    return np.concatenate(
+        [
+            statistics.over_time(first, _STATISTICS),
+            statistics.over_time(contrast, contrast_statistics),
+            statistics.over_time(np.column_stack(last), _STATISTICS),
+        ]
+    )
 
 
-def frame_statistics(
-    samples: np.ndarray,
-    amplitudes: np.ndarray,
-    *,
-    sample_rate_hz: int,
-    frame_length: int,
-    hop_length: int,
-    chroma: np.ndarray,
-) -> np.ndarray:
-    """Mean, minimum, maximum and standard deviation over time of each series.
+def spectral_series(analysis: Analysis) -> tuple[np.ndarray, np.ndarray]:
+    """What depends on a frame's spectrum alone.
 
-    Args:
-        samples: (n,) float.
-        amplitudes: (bins, frames), magnitude of the centred short-time spectrum of `samples`.
-        chroma: (12, bins), from `chroma_filters`.
+    The contrast is the level of the strongest 2 % of the bins of each band (one at least) above that of the weakest
+    (D.-N. Jiang et al.: Music type classification by spectral contrast feature. ICME 2002, 113-116). As librosa has it,
+    amplitudes are taken for powers, and levels floored 80 dB below the clip's highest.
 
     Returns:
-        (4 · series,) in the order of `describe`.
+        roll-off in Hz, flatness, bandwidth in Hz, centroid in Hz, RMS: (5, frames); contrast in dB: (frames, 6).
     """
-    n_fft = 2 * (amplitudes.shape[0] - 1)
-    shared = {"S": amplitudes, "sr": sample_rate_hz}
-    centroid_hz = librosa.feature.spectral_centroid(**shared)
-    pitch_classes = librosa.util.normalize(chroma @ np.square(amplitudes), norm=np.inf, axis=0)  # (12, frames)
-    series: Sequence[np.ndarray] = (
-        librosa.feature.zero_crossing_rate(samples, frame_length=frame_length, hop_length=hop_length),
-        librosa.feature.tonnetz(chroma=pitch_classes),
-        librosa.feature.spectral_rolloff(**shared, roll_percent=_ROLLOFF_SHARE),
-        librosa.feature.spectral_flatness(S=amplitudes),
-        librosa.feature.spectral_contrast(**shared, **_CONTRAST),
-        librosa.feature.spectral_bandwidth(**shared, centroid=centroid_hz),
-        centroid_hz,
-        librosa.feature.rms(S=amplitudes, frame_length=n_fft),
+    first, end, count = _contrast_bands(analysis.frequencies_hz)
+    frames = len(analysis.amplitudes)
+    series, extremes = np.empty((5, frames)), np.empty((2, len(first), frames))
+    frame_kernels.spectral(
+        analysis.amplitudes,
+        analysis.power,
+        analysis.frequencies_hz,
+        _ROLLOFF_SHARE,
+        _FLOOR,
+        first,
+        end,
+        count,
+        series,
+        *extremes,
     )
-    stacked = np.concatenate([np.asarray(rows, dtype=np.float64) for rows in series])  # (series, frames)
-    statistics = [stacked.mean(axis=1), stacked.min(axis=1), stacked.max(axis=1), stacked.std(axis=1)]
-    return np.stack(statistics, axis=1).ravel()
+    # Not np.log10, which is several times slower.
+    level_db = 10 / np.log(10) * np.log(np.maximum(extremes, _FLOOR))  # (2, 6, frames)
+    highest_db = level_db.max(axis=(1, 2), keepdims=True)
+    valley_db, peak_db = np.maximum(level_db, highest_db - _CONTRAST_RANGE_DB)
+    return series, (peak_db - valley_db).T
+
+
+def tonnetz(chroma_power: np.ndarray) -> np.ndarray:
+    """Tonal centroid of pitch classes that are divided by their sum: (frames, 12) → (frames, 6); 0 in silence."""
+    total = chroma_power.sum(axis=1, keepdims=True)
+    shares = np.divide(chroma_power, total, out=np.zeros_like(chroma_power), where=total > np.finfo(np.float32).tiny)
+    return shares @ tonal_centroid().T
+
+
+def _contrast_bands(frequencies_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First bin, bin after the last, and number of the strongest and weakest bins, of each band: all (6,).
+
+    A band begins with the last bin below its lower edge, and but for the last one ends before its last bin.
+    """
+    bands = []
+    for low_hz, high_hz in pairwise(_CONTRAST_EDGES_HZ):
+        first, end = np.searchsorted(frequencies_hz, [low_hz, np.nextafter(high_hz, np.inf)])
+        first = max(first - 1, 0)
+        count = max(np.rint(_CONTRAST_QUANTILE * (end - first)), 1)
+        bands.append((first, end - (high_hz < _CONTRAST_EDGES_HZ[-1]), count))
+    return tuple(np.array(bands, dtype=np.int64).T)

@@ -4,9 +4,13 @@ Source: J. Sueur, T. Aubin, C. Simonis: Seewave, a free modular tool for sound a
 (2008), 213-226; the definitions are those of seewave's help page `specprop`.
 """
 
+from collections.abc import Sequence
+
+import numba
 import numpy as np
 import scipy.fft
 
+from voicetraits.features.analysis import Analysis
 from voicetraits.features.feature import Feature
 
 _DEFINITIONS = (
@@ -31,6 +35,14 @@ def describe(prefix: str, low_hz: float, high_hz: float) -> list[Feature]:
     return [Feature(f"{prefix}_{name}", unit, definition + place) for name, unit, definition in _DEFINITIONS]
 
 
+def utterance_statistics(analysis: Analysis, ranges_hz: Sequence[tuple[float, float]]) -> np.ndarray:
+    """Properties of the utterance's spectrum within each range, (low, high) in Hz: (12 · ranges,)."""
+    frequencies_hz, amplitudes = utterance_spectrum(analysis.samples, analysis.sample_rate_hz)
+    return np.concatenate(
+        [spectrum_properties(frequencies_hz, amplitudes, low_hz=low, high_hz=high) for low, high in ranges_hz]
+    )
+
+
 def utterance_spectrum(samples: np.ndarray, sample_rate_hz: int) -> tuple[np.ndarray, np.ndarray]:
     """Amplitude spectrum of a whole utterance.
 
@@ -42,7 +54,8 @@ def utterance_spectrum(samples: np.ndarray, sample_rate_hz: int) -> tuple[np.nda
     """
     length = scipy.fft.next_fast_len(len(samples), real=True)
     amplitudes = np.abs(scipy.fft.rfft(samples, length)).astype(np.float64)
-    return np.fft.rfftfreq(length, 1 / sample_rate_hz), amplitudes
+    # Not np.fft.rfftfreq, whose last bin can lie a rounding error above half the sample rate.
+    return np.arange(len(amplitudes)) * sample_rate_hz / length, amplitudes
 
 
 def spectrum_properties(
@@ -63,37 +76,63 @@ def spectrum_properties(
     if len(a) < 3 or total <= 0:
         return np.zeros(len(_DEFINITIONS))
     a = a / total
-    mean_hz = f @ a
-    q25_hz, median_hz, q75_hz = f[np.searchsorted(np.cumsum(a), [0.25, 0.5, 0.75], side="right").clip(max=len(f) - 1)]
-    peak = int(np.argmax(a))
-    z, s = a - a.mean(), a.std(ddof=1)
+    # Outside the loop below, where a logarithm costs ten times as much.
+    log_a = np.log(np.maximum(a, np.finfo(np.float64).tiny))
+    return _properties(f, a, log_a)
+
+
+@numba.njit(cache=True, fastmath={"reassoc", "contract"})
+def _properties(f, a, log_a):  # pragma: no cover
+    """`spectrum_properties` of amplitudes that add up to 1."""
     n = len(a)
-    # Powers by multiplication: numpy's general power is many times slower.
-    skewness, kurtosis = ((z * z * z).sum() / s**3, (z * z * z * z).sum() / s**4) if s > 0 else (0.0, 0.0)
-    floored = np.maximum(a, np.finfo(np.float64).tiny)
-    log_a = np.log(floored)
+    mean_hz, information, logs = 0.0, 0.0, 0.0
+    for k in range(n):
+        mean_hz += f[k] * a[k]
+        information -= a[k] * log_a[k]
+        logs += log_a[k]
+    average = 1 / n
+    m2, m3, m4, spread = 0.0, 0.0, 0.0, 0.0
+    for k in range(n):
+        z = a[k] - average
+        m2 += z * z
+        m3 += z * z * z
+        m4 += z * z * z * z
+        spread += (f[k] - mean_hz) * (f[k] - mean_hz) * a[k]
+    variance = m2 / (n - 1)
+    peak = np.argmax(a)
+    quartiles = np.full(3, f[-1])
+    cumulated, found = 0.0, 0
+    for k in range(n):
+        cumulated += a[k]
+        while found < 3 and cumulated > 0.25 * (found + 1):
+            quartiles[found] = f[k]
+            found += 1
+    skewness, kurtosis = 0.0, 0.0
+    if variance > 0:
+        skewness, kurtosis = m3 / variance**1.5 / (n - 1), m4 / variance**2 / (n - 1)
     return np.array(
         [
             mean_hz,
-            np.sqrt(np.square(f - mean_hz) @ a),
-            median_hz,
+            np.sqrt(spread),
+            quartiles[1],
             f[peak],
             f[peak] + _vertex(a, peak) * (f[1] - f[0]),
-            q25_hz,
-            q75_hz,
-            q75_hz - q25_hz,
-            skewness / (n - 1),
-            kurtosis / (n - 1),
-            -(a @ log_a) / np.log(n),
-            np.exp(log_a.mean()) / a.mean(),
+            quartiles[0],
+            quartiles[2],
+            quartiles[2] - quartiles[0],
+            skewness,
+            kurtosis,
+            information / np.log(n),
+            np.exp(logs / n) / average,
         ]
     )
 
 
-def _vertex(a: np.ndarray, peak: int) -> float:
+@numba.njit(cache=True)
+def _vertex(a, peak):  # pragma: no cover
     """Offset, in bins, of the vertex of the parabola through a peak and its neighbours."""
-    if peak in (0, len(a) - 1):
+    if peak == 0 or peak == len(a) - 1:
         return 0.0
-    left, middle, right = a[peak - 1 : peak + 2]
+    left, middle, right = a[peak - 1], a[peak], a[peak + 1]
     curvature = left - 2 * middle + right
     return 0.5 * (left - right) / curvature if curvature < 0 else 0.0
