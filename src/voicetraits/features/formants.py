@@ -3,17 +3,15 @@
 Sources: J. P. Burg's method of linear prediction as in D. G. Childers: Modern Spectrum Analysis (IEEE Press, 1978),
 252-255; windows, pre-emphasis and which poles count are those of Praat's command `Sound: To Formant (burg)…`, the
 oracle of the tests. W. T. Fitch: Vocal tract length and formant frequency dispersion correlate with body size in rhesus
-macaques. J. Acoust. Soc. Am. 102 (1997), 1213-1222. D. Reby, K. McComb: Anatomical constraints generate honesty: acoustic
-cues to age and weight in the roars of red deer stags. Animal Behaviour 65 (2003), 519-530.
+macaques. J. Acoust. Soc. Am. 102 (1997), 1213-1222. D. Reby, K. McComb: Anatomical constraints generate honesty:
+acoustic cues to age and weight in the roars of red deer stags. Animal Behaviour 65 (2003), 519-530.
 """
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 
 import numba
 import numpy as np
-import scipy.fft
 
 from voicetraits.features.feature import Feature
 
@@ -27,10 +25,6 @@ _PRE_EMPHASIS_FROM_HZ = 50.0
 _EDGE_HZ = 50.0
 #: In warm, moist air.
 _SPEED_OF_SOUND_CM_PER_SECOND = 35_000
-#: Resampling works in blocks of this many times the smallest numbers of samples that last equally long at both rates
-#: (16 and 11 samples from 16 to 11 kHz), and drops the margins of each.
-_BLOCK_UNITS, _MARGIN_UNITS = 512, 64
-
 _NO_VOICE = " (0 where no frame has it)"
 
 
@@ -71,7 +65,7 @@ def formant_statistics(frequencies_hz: np.ndarray, bandwidths_hz: np.ndarray) ->
         found = ~np.isnan(frequencies_hz[:, n])
         if found.any():
             f, b = frequencies_hz[found, n], bandwidths_hz[found, n]
-            values[n] = np.median(f), f.std(), np.median(b)
+            values[n] = _median(f), f.std(), _median(b)
     medians_hz = values[:, 0]
     if not medians_hz.all():
         return np.array([*values.ravel(), 0, 0])
@@ -81,65 +75,42 @@ def formant_statistics(frequencies_hz: np.ndarray, bandwidths_hz: np.ndarray) ->
     return np.array([*values.ravel(), dispersion_hz, _SPEED_OF_SOUND_CM_PER_SECOND / (2 * spacing_hz)])
 
 
+def _median(values: np.ndarray) -> float:
+    """numpy's, without its overhead, which counts in clips of a few seconds."""
+    middle = len(values) // 2
+    ordered = np.sort(values)
+    return ordered[middle] if len(values) % 2 else 0.5 * (ordered[middle - 1] + ordered[middle])
+
+
 @dataclass(frozen=True)
 class FormantTracker:
     """Burg's method with a fixed setting.
 
     Attributes:
-        sample_rate_hz: of the samples given.
-        ceiling_hz: five formants are sought below it. 5500 Hz suits most adults.
+        sample_rate_hz: of the samples given; five formants are sought below its half. 11 kHz suits most adults.
     """
 
-    sample_rate_hz: int
-    ceiling_hz: float = 5500.0
-
-    @property
-    def low_rate_hz(self) -> float:
-        """The rate at which prediction works, twice the ceiling."""
-        return 2 * self.ceiling_hz
+    sample_rate_hz: float
 
     def __call__(self, samples: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Formants of frames.
 
         Args:
             samples: (n,) float32.
-            centres: (frames,) the frames' middles, in samples: those of voiced frames.
+            centres: (frames,) int, the frames' middles in samples: those of voiced frames.
 
         Returns:
-            frequencies and bandwidths in Hz, both (frames, 4) float64, ascending by frequency; NaN where a frame has fewer.
+            frequencies and bandwidths in Hz, both (frames, 4) float64, ascending by frequency; NaN where a frame has
+            fewer.
         """
-        if not len(centres):
-            return np.empty((0, _FORMANTS)), np.empty((0, _FORMANTS))
-        low = self._resample(samples)
-        emphasis = np.exp(-2 * np.pi * _PRE_EMPHASIS_FROM_HZ / self.low_rate_hz)
-        places = np.rint(centres * (self.low_rate_hz / self.sample_rate_hz)).astype(np.int64)
-        predictors = _burg(low, places, self._window, emphasis)  # (frames, 11)
-        return _formants(predictors, self.low_rate_hz, self.ceiling_hz)
-
-    def _resample(self, samples: np.ndarray) -> np.ndarray:
-        """To the low rate, cut off right at its half: a resampler's usual slope there would itself be predicted.
-
-        By the Fourier transform of overlapping blocks.
-        """
-        up, down = self._ratio
-        margin, step = _MARGIN_UNITS * down, (_BLOCK_UNITS - 2 * _MARGIN_UNITS) * down
-        blocks = -(-len(samples) // step)
-        padded = np.zeros(blocks * step + 2 * margin, np.float32)
-        padded[margin : margin + len(samples)] = samples
-        frames = np.lib.stride_tricks.sliding_window_view(padded, _BLOCK_UNITS * down)[::step]  # (blocks, samples)
-        spectrum = scipy.fft.rfft(frames, axis=1)[:, : _BLOCK_UNITS * up // 2 + 1]
-        low = scipy.fft.irfft(spectrum, _BLOCK_UNITS * up, axis=1)[:, _MARGIN_UNITS * up : -_MARGIN_UNITS * up]
-        return np.ascontiguousarray(low).ravel() * np.float32(up / down)
-
-    @cached_property
-    def _ratio(self) -> tuple[int, int]:
-        ratio = Fraction(self.low_rate_hz).limit_denominator(1000) / self.sample_rate_hz
-        return ratio.numerator, ratio.denominator
+        emphasis = np.exp(-2 * np.pi * _PRE_EMPHASIS_FROM_HZ / self.sample_rate_hz)
+        predictors = _burg(samples, centres, self._window, emphasis)  # (frames, 11)
+        return _formants(predictors, float(self.sample_rate_hz))
 
     @cached_property
     def _window(self) -> np.ndarray:
         """A Gaussian that is e⁻¹² beside its ends, less that."""
-        length = int(2 * _HALF_WINDOW_SECONDS * self.low_rate_hz)
+        length = int(2 * _HALF_WINDOW_SECONDS * self.sample_rate_hz)
         offsets = np.arange(length) - (length - 1) / 2
         edge = np.exp(-12.0)
         return (np.exp(-48.0 * np.square(offsets / (length + 1))) - edge) / (1 - edge)
@@ -149,8 +120,8 @@ class FormantTracker:
 def _burg(samples, places, window, emphasis):  # pragma: no cover
     """Prediction-error filters, (frames, 11), the first coefficient 1; all others 0 where a frame is silent.
 
-    Burg's reflection coefficients need sums of products of prediction errors. Those are quadratic forms of the filter in
-    covariances of the frame, and a covariance is the autocorrelation less a few products at the frame's ends.
+    Burg's reflection coefficients need sums of products of prediction errors. Those are quadratic forms of the filter
+    in covariances of the frame, and a covariance is the autocorrelation less a few products at the frame's ends.
     """
     n, length, frames = len(samples), len(window), len(places)
     predictors = np.zeros((frames, _ORDER + 1))
@@ -201,20 +172,21 @@ def _burg(samples, places, window, emphasis):  # pragma: no cover
 
 
 @numba.njit(cache=True)
-def _formants(predictors, rate_hz, ceiling_hz):  # pragma: no cover
+def _formants(predictors, rate_hz):  # pragma: no cover
     """Frequencies and bandwidths of the poles that count as formants, ascending, NaN where there are too few."""
     frames = len(predictors)
     frequencies_hz = np.full((frames, _FORMANTS), np.nan)
     bandwidths_hz = np.full((frames, _FORMANTS), np.nan)
     found_hz, found_width_hz = np.empty(_ORDER), np.empty(_ORDER)
+    poles = np.full(_ORDER, 0.6j)
     for t in range(frames):
-        poles, count = _poles(predictors[t])
+        count = _find_poles(predictors[t], poles)
         found = 0
         for i in range(count):
             if poles[i].imag < 0:
                 continue
             hz = np.arctan2(poles[i].imag, poles[i].real) * rate_hz / (2 * np.pi)
-            if not _EDGE_HZ <= hz <= ceiling_hz - _EDGE_HZ:
+            if not _EDGE_HZ <= hz <= rate_hz / 2 - _EDGE_HZ:
                 continue
             width_hz = -np.log(poles[i].real ** 2 + poles[i].imag ** 2) * rate_hz / (2 * np.pi)
             place = found
@@ -229,22 +201,22 @@ def _formants(predictors, rate_hz, ceiling_hz):  # pragma: no cover
 
 
 @numba.njit(cache=True)
-def _poles(predictor):  # pragma: no cover
+def _find_poles(predictor, zeros):  # pragma: no cover
     """Zeros of a real polynomial whose first coefficient, that of the highest power, is 1: by Laguerre's method.
 
-    A zero found is divided out, together with its conjugate; each is then polished by Newton steps on the whole polynomial.
+    A zero found is divided out, together with its conjugate; each is then polished by Newton steps on the whole
+    polynomial. `zeros` holds where to begin, those of the frame before, and then one zero of each conjugate pair.
 
     Returns:
-        (10,) zeros, one of each conjugate pair, and how many there are; none if the predictor is trivial.
+        how many there are.
     """
-    zeros = np.empty(_ORDER, np.complex128)
     rest = predictor.copy()
     degree = _ORDER
     while degree > 0 and rest[degree] == 0:  # zeros at 0 are no resonances
         degree -= 1
     count = 0
     while degree > 0:
-        z = _laguerre(rest, degree, 0.0 + 0.6j)
+        z = _laguerre(rest, degree, complex(zeros[count].real, zeros[count].imag + 0.01))
         for _ in range(2):
             value, slope = 1.0 + 0.0j, 0.0 + 0.0j
             for i in range(1, _ORDER + 1):
@@ -266,7 +238,7 @@ def _poles(predictor):  # pragma: no cover
                 rest[i] += p * rest[i - 1] + q * rest[i - 2]
             degree -= 2
         count += 1
-    return zeros, count
+    return count
 
 
 @numba.njit(cache=True)

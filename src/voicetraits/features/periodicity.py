@@ -26,7 +26,7 @@ _MAX_CANDIDATES = 15
 #: Costs of a step hold for frames this far apart.
 _COST_STEP_SECONDS = 0.01
 #: Frames transformed at a time, so that they stay in the cache.
-_TILE = 128
+_TILE = 48
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class PeriodicityTracker:
     """Boersma's autocorrelation method with a fixed setting.
 
     Attributes:
-        hop_length: distance of frames, in samples.
+        hop_seconds: distance of frames.
         min_hz, max_hz: range in which F0 is sought; a frame holds three periods of `min_hz`.
     """
 
-    sample_rate_hz: int
-    hop_length: int
+    sample_rate_hz: float
+    hop_seconds: float
     min_hz: float = 75.0
     max_hz: float = 600.0
 
@@ -53,27 +53,36 @@ class PeriodicityTracker:
         """Longest lag looked at, in samples."""
         return int(self.sample_rate_hz / self.min_hz)
 
-    def __call__(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, samples: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Track F0.
 
         Args:
             samples: (n,) float32.
+            centres: (frames,) int, the frames' middles in samples.
 
         Returns:
-            F0 in Hz at the centre of each frame, 0 where unvoiced, and the height of the autocorrelation there, 0 to 1;
-            both (1 + n // hop_length,) float64.
+            F0 in Hz of each frame, 0 where unvoiced, and the height of the autocorrelation there, 0 to 1; both float64,
+            (frames,).
         """
-        count = 1 + len(samples) // self.hop_length
+        count = len(centres)
         peak = float(np.abs(samples - samples.mean()).max()) if len(samples) else 0.0
         if peak == 0:
             return np.zeros(count), np.zeros(count)
         frequencies_hz = np.zeros((count, _MAX_CANDIDATES))
         strengths = np.zeros((count, _MAX_CANDIDATES))
         unvoiced = np.empty(count)
+        sums = np.concatenate([[0.0], np.cumsum(samples, dtype=np.float64)])
         for first in range(0, count, _TILE):
             last = min(first + _TILE, count)
             frames, places = _windowed(
-                samples, first, last, self.hop_length, self._window, self.max_period, self._fft_length, peak, unvoiced
+                samples,
+                sums,
+                centres[first:last],
+                self._window,
+                self.max_period,
+                self._fft_length,
+                peak,
+                unvoiced[first:last],
             )
             if not len(places):
                 continue
@@ -82,15 +91,15 @@ class PeriodicityTracker:
             correlation = scipy.fft.irfft(power, self._fft_length, axis=1)  # (sounding frames, lags)
             _find_candidates(
                 correlation,
-                places,
+                first + places,
                 self._window_correlation,
-                self.sample_rate_hz,
+                float(self.sample_rate_hz),
                 self.min_hz,
                 self.max_hz,
                 frequencies_hz,
                 strengths,
             )
-        step = _COST_STEP_SECONDS * self.sample_rate_hz / self.hop_length
+        step = _COST_STEP_SECONDS / self.hop_seconds
         return _best_path(frequencies_hz, strengths, unvoiced, self.max_hz, step)
 
     @cached_property
@@ -111,23 +120,20 @@ class PeriodicityTracker:
 
 
 @numba.njit(cache=True)
-def _windowed(samples, first, last, hop_length, window, max_period, fft_length, peak, unvoiced):  # pragma: no cover
+def _windowed(samples, sums, centres, window, max_period, fft_length, peak, unvoiced):  # pragma: no cover
     """Sounding frames without their mean, windowed, and which; the strength of being unvoiced goes to `unvoiced`.
 
     A frame so quiet that no candidate can win is left out.
     """
     n, length = len(samples), len(window)
     half = length // 2
-    frames = np.zeros((last - first, fft_length), np.float32)
-    places = np.empty(last - first, np.int64)
+    frames = np.zeros((len(centres), fft_length), np.float32)
+    places = np.empty(len(centres), np.int64)
     sounding = 0
-    for t in range(first, last):
-        centre = t * hop_length
+    for t in range(len(centres)):
+        centre = centres[t]
         low, high = max(0, centre - max_period), min(n, centre + max_period)
-        total = 0.0
-        for i in range(low, high):
-            total += samples[i]
-        mean = np.float32(total / max(1, high - low))
+        mean = np.float32((sums[high] - sums[low]) / max(1, high - low))
         local = np.float32(0.0)
         for i in range(max(0, centre - max_period // 2), min(n, centre + max_period // 2 + 1)):
             local = max(local, abs(samples[i] - mean))

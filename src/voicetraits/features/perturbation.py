@@ -291,13 +291,21 @@ def _amplitudes(y, cycles, shortest, longest):  # pragma: no cover
         allowed = shortest <= before <= longest and shortest <= after <= longest
         if not allowed or not _alike(before, after, _MAX_PERIOD_FACTOR):
             continue
-        low, high = cycles[i] - 0.2 * before, cycles[i] + 0.2 * after
         squares, weights = 0.0, 0.0
-        for j in range(max(0, int(np.ceil(low))), min(len(y) - 1, int(np.floor(high))) + 1):
-            reach = 0.2 * (before if j < cycles[i] else after)
-            window = 0.5 + 0.5 * np.cos(np.pi * (j - cycles[i]) / reach)
-            squares += (y[j] * window) ** 2
-            weights += window * window
+        peak_at = int(np.ceil(cycles[i]))
+        for side in range(2):
+            reach = 0.2 * (before if side == 0 else after)
+            first = max(0, int(np.ceil(cycles[i] - reach))) if side == 0 else peak_at
+            last = peak_at - 1 if side == 0 else min(len(y) - 1, int(np.floor(cycles[i] + reach)))
+            # cos by its recurrence: cos(θ + δ) = 2·cos δ·cos θ − cos(θ − δ)
+            turn = np.pi / reach
+            twice = 2 * np.cos(turn)
+            previous, current = np.cos(turn * (first - 1 - cycles[i])), np.cos(turn * (first - cycles[i]))
+            for j in range(first, last + 1):
+                window = 0.5 + 0.5 * current
+                squares += (y[j] * window) ** 2
+                weights += window * window
+                previous, current = current, twice * current - previous
         if weights > 0:
             places[count], amplitudes[count] = cycles[i], np.sqrt(squares / weights)
             count += 1

@@ -1,9 +1,9 @@
 """How a voice's energy is spread over frequency, and how loud it is to the ear.
 
-Source: F. Eyben et al.: The Geneva minimalistic acoustic parameter set (GeMAPS) for voice research and affective computing.
-IEEE Trans. Affective Computing 7 (2016), 190-202; its definitions, on this package's short-time spectrum. Loudness: the
-auditory spectrum of H. Hermansky: Perceptual linear predictive (PLP) analysis of speech. J. Acoust. Soc. Am. 87 (1990),
-1738-1752, summed over bands.
+Source: F. Eyben et al.: The Geneva minimalistic acoustic parameter set (GeMAPS) for voice research and affective
+computing. IEEE Trans. Affective Computing 7 (2016), 190-202; its definitions, on this package's short-time spectrum.
+Loudness: the auditory spectrum of H. Hermansky: Perceptual linear predictive (PLP) analysis of speech. J. Acoust. Soc.
+Am. 87 (1990), 1738-1752, summed over bands.
 """
 
 from dataclasses import dataclass
@@ -74,16 +74,37 @@ class SpectralBalance:
         Returns:
             (14,) in the order of `describe`.
         """
-        frames = _balance(power, np.flatnonzero(voiced), self.sample_rate_hz / self.n_fft)  # (voiced frames, 4)
+        places = np.flatnonzero(voiced)
+        frames = np.concatenate([_ratios(power, places, self._bin_hz), self._slopes(power[places])], axis=1)
         balance = np.stack([frames.mean(axis=0), frames.std(axis=0)], axis=1) if len(frames) else np.zeros((4, 2))
         loudness = self.loudness(power)
-        p20, p50, p80 = np.percentile(loudness, [20, 50, 80])
+        p20, p50, p80 = np.interp([0.2, 0.5, 0.8], np.linspace(0, 1, len(loudness)), np.sort(loudness))
         return np.array([*balance.ravel(), loudness.mean(), loudness.std(), p20, p50, p80, p80 - p20])
 
     def loudness(self, power: np.ndarray) -> np.ndarray:
         """(frames, bins) → (frames,) float64."""
         bands = power @ self._filters  # (frames, 26)
         return np.power(bands, np.float32(_COMPRESSION)).sum(axis=1, dtype=np.float64)
+
+    def _slopes(self, power: np.ndarray) -> np.ndarray:
+        """Least-squares slopes of the level over frequency in both bands: (frames, bins) → (frames, 2)."""
+        bins = len(self._slope_weights)
+        return np.log(power[:, :bins] + np.float32(_FLOOR)) @ self._slope_weights
+
+    @cached_property
+    def _slope_weights(self) -> np.ndarray:
+        """(bins, 2): a level's weight in each slope, from natural logarithms to dB/Hz."""
+        frequencies_hz = np.arange(self.n_fft // 2 + 1) * self._bin_hz
+        weights = np.zeros((int(_SLOPES_HZ[-1][1] / self._bin_hz) + 1, len(_SLOPES_HZ)))
+        for k, (low_hz, high_hz) in enumerate(_SLOPES_HZ):
+            inside = np.flatnonzero((frequencies_hz >= low_hz) & (frequencies_hz <= high_hz))
+            offsets_hz = frequencies_hz[inside] - frequencies_hz[inside].mean()
+            weights[inside, k] = 10 / np.log(10) * offsets_hz / max(offsets_hz @ offsets_hz, np.finfo(float).tiny)
+        return weights.astype(np.float32)
+
+    @property
+    def _bin_hz(self) -> float:
+        return self.sample_rate_hz / self.n_fft
 
     @cached_property
     def _filters(self) -> np.ndarray:
@@ -103,9 +124,9 @@ def equal_loudness(frequencies_hz: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(cache=True)
-def _balance(power, places, bin_hz):  # pragma: no cover
-    """The four values of each of the frames at `places`: (len(places), 4)."""
-    values = np.empty((len(places), 4))
+def _ratios(power, places, bin_hz):  # pragma: no cover
+    """Alpha ratio and Hammarberg index of the frames at `places`, in dB: (len(places), 2)."""
+    values = np.empty((len(places), 2))
     for row in range(len(places)):
         p = power[places[row]]
         low, high = 0.0, 0.0
@@ -122,13 +143,4 @@ def _balance(power, places, bin_hz):  # pragma: no cover
             else:
                 high = max(high, p[i])
         values[row, 1] = 10 * np.log10((low + _FLOOR) / (high + _FLOOR))
-        for k in range(2):
-            first, last = int(np.ceil(_SLOPES_HZ[k][0] / bin_hz)), int(_SLOPES_HZ[k][1] / bin_hz)
-            last = min(len(p) - 1, last)
-            middle = 0.5 * (first + last)
-            product, norm = 0.0, 0.0
-            for i in range(first, last + 1):
-                product += (i - middle) * 10 * np.log10(p[i] + _FLOOR)
-                norm += (i - middle) ** 2
-            values[row, 2 + k] = product / norm / bin_hz if norm > 0 else 0.0
     return values
