@@ -282,9 +282,18 @@ def _first_harmonics(power, f0_bins):  # pragma: no cover
     for t in range(len(power)):
         for h in range(2):
             middle, reach = (h + 1) * f0_bins[t], max(1.0, _HARMONIC_REACH * f0_bins[t])
-            highest = _FLOOR
-            for i in range(max(1, int(np.ceil(middle - reach))), min(bins - 1, int(middle + reach)) + 1):
-                highest = max(highest, power[t, i])
-            levels_db[h] = 10 * np.log10(highest)
+            first, last = max(1, int(np.ceil(middle - reach))), min(bins - 2, int(middle + reach))
+            peak = first
+            for i in range(first, last + 1):
+                if power[t, i] > power[t, peak]:
+                    peak = i
+            left = 10 * np.log10(power[t, peak - 1] + _FLOOR)
+            top = 10 * np.log10(power[t, peak] + _FLOOR)
+            right = 10 * np.log10(power[t, peak + 1] + _FLOOR)
+            # The vertex of a parabola: under a Gaussian window a harmonic is one, in dB.
+            bend = 2 * top - left - right
+            levels_db[h] = (
+                top + 0.125 * (right - left) ** 2 / bend if top >= left and top >= right and bend > 0 else top
+            )
         differences_db[t] = levels_db[0] - levels_db[1]
     return differences_db
