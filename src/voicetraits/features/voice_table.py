@@ -1,0 +1,214 @@
+"""The 20 columns of a well-known table of voices, so that models trained on it and on ours can be compared.
+
+K. Becker's table `voice.csv` (2016; 3,168 clips of women and men, many of them from VoxForge) was made in R by
+seewave's functions spec, specprop, fund and dfreq, called as warbleR's specan does: the utterance's spectrum from 0 to
+280 Hz, F0 by the cepstrum up to 280 Hz, and the dominant frequency, in windows of 2048 samples, after samples below 5 %
+of the largest have been set to zero.
+
+Source: J. Sueur, T. Aubin, C. Simonis: Seewave, a free modular tool for sound analysis and synthesis. Bioacoustics 18
+(2008), 213-226, and the help pages of seewave and warbleR.
+
+What cannot be matched: the table's clips are not listed, so no row can be compared; some were taken at other rates than
+16 kHz, where 2048 samples last otherwise; the dominant frequency was sought after a band-pass up to 7 kHz, here simply
+among the bins up to 7 kHz; the utterance is brought to 1 kHz first, and zeros are appended, before the transform from
+which the spectrum up to 280 Hz is taken, which moves bins by a fraction of a hertz; where the table has no value (R's
+NA), here is 0.
+"""
+
+from functools import lru_cache
+
+import numba
+import numpy as np
+import scipy.fft
+import scipy.signal
+
+from voicetraits.features import spectrum
+from voicetraits.features.feature import Feature
+
+_HIGH_HZ = 280.0
+_WINDOW_LENGTH = 2048
+_THRESHOLD_SHARE = 0.05
+_DOMINANT_TO_HZ = 7000.0
+#: What stands in for zeros, so that logarithms exist.
+_TINY = 1e-6 / 32768
+
+#: Column of the table, unit, definition.
+_COLUMNS = (
+    ("meanfreq", "kHz", "mean frequency of the utterance's spectrum, 0 to 280 Hz"),
+    ("sd", "kHz", "standard deviation of frequency in it"),
+    ("median", "kHz", "median frequency in it"),
+    ("Q25", "kHz", "first quartile of frequency in it"),
+    ("Q75", "kHz", "third quartile of frequency in it"),
+    ("IQR", "kHz", "Q75 − Q25"),
+    ("skew", "1", "skewness of its amplitudes"),
+    ("kurt", "1", "kurtosis of its amplitudes"),
+    ("sp.ent", "1", "entropy of its amplitudes / log of their number"),
+    ("sfm", "1", "geometric / arithmetic mean of its amplitudes"),
+    ("mode", "kHz", "frequency of its largest amplitude"),
+    ("centroid", "kHz", "as meanfreq"),
+    ("meanfun", "kHz", "mean over windows of F0, the highest peak of the cepstrum below 280 Hz"),
+    ("minfun", "kHz", "smallest F0 of a window"),
+    ("maxfun", "kHz", "largest F0 of a window"),
+    ("meandom", "kHz", "mean over windows of the frequency of the largest amplitude"),
+    ("mindom", "kHz", "smallest of these"),
+    ("maxdom", "kHz", "largest of these"),
+    ("dfrange", "kHz", "maxdom − mindom"),
+    ("modindx", "1", "mean difference of successive dominant frequencies / dfrange"),
+)
+
+
+def _name(column: str, unit: str) -> str:
+    return f"voice_table_{column.lower().replace('.', '_')}" + ("_khz" if unit == "kHz" else "")
+
+
+#: The table's column for each feature's name.
+TABLE_COLUMNS = {_name(column, unit): column for column, unit, _ in _COLUMNS}
+
+
+def describe() -> list[Feature]:
+    """The features that `voice_table_columns` gives, in its order."""
+    return [
+        Feature(_name(column, unit), unit, f"{definition} (`{column}` of the voice-gender table)")
+        for column, unit, definition in _COLUMNS
+    ]
+
+
+def voice_table_columns(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+    """The columns of a clip.
+
+    Args:
+        samples: (n,) float32.
+
+    Returns:
+        (20,) in the order of `describe`; 0 where there is no value.
+    """
+    properties = dict(zip(_PROPERTIES, _low_spectrum_properties(samples, sample_rate_hz), strict=True))
+    khz = {name: properties[name] / 1000 for name in _PROPERTIES if name.endswith("_hz")}
+    loudest = float(np.abs(samples).max()) if len(samples) else 0.0
+    gated = _gate(samples, np.float32(_THRESHOLD_SHARE * loudest))
+    f0_khz = fundamental_hz(gated, sample_rate_hz) / 1000
+    f0_khz = f0_khz[~np.isnan(f0_khz)]
+    dominant_khz = dominant_hz(gated, sample_rate_hz) / 1000
+    changes = np.abs(np.diff(dominant_khz))
+    changes = changes[~np.isnan(changes)]
+    dominant_khz = dominant_khz[~np.isnan(dominant_khz)]
+    mindom, maxdom = _extremes(dominant_khz)
+    return np.array(
+        [
+            khz["mean_frequency_hz"],
+            khz["deviation_hz"],
+            khz["median_hz"],
+            khz["q25_hz"],
+            khz["q75_hz"],
+            khz["iqr_hz"],
+            properties["skewness"],
+            properties["kurtosis"],
+            properties["entropy"],
+            properties["flatness"],
+            khz["mode_hz"],
+            khz["mean_frequency_hz"],
+            _mean(f0_khz),
+            *_extremes(f0_khz),
+            _mean(dominant_khz),
+            mindom,
+            maxdom,
+            maxdom - mindom,
+            changes.mean() / (maxdom - mindom) if len(changes) and maxdom > mindom else 0.0,
+        ]
+    )
+
+
+def fundamental_hz(gated: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+    """F0 of each window by the cepstrum, as seewave's fund with 50 % overlap: (windows,) in Hz, NaN where silent."""
+    frames = _frames(gated, _WINDOW_LENGTH // 2)  # (windows, samples)
+    f0_hz = np.full(len(frames), np.nan)
+    sounding = np.flatnonzero(frames.any(axis=1))
+    if not len(sounding):
+        return f0_hz
+    kept = frames[sounding]
+    kept[kept == 0] = _TINY
+    spectra = scipy.fft.rfft(kept, axis=1)
+    # The logarithm of the power is twice that of the amplitude: its cepstrum has the same peak.
+    power = np.square(spectra.real) + np.square(spectra.imag)
+    cepstrum = scipy.fft.irfft(np.log(np.maximum(power, np.float32(_TINY**2))), axis=1)
+    first = int(sample_rate_hz / _HIGH_HZ)
+    peaks = np.argmax(cepstrum[:, first : _WINDOW_LENGTH // 2], axis=1)
+    # The first place means that there is no peak within the range.
+    f0_hz[sounding] = np.where(peaks > 0, sample_rate_hz / (first + peaks), np.nan)
+    return f0_hz
+
+
+def dominant_hz(gated: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+    """Frequency of each window's largest amplitude, as seewave's dfreq without overlap: (windows,), NaN where silent.
+
+    Bins are numbered from 1, as there: the lowest is at 7.8 Hz, as in the table.
+    """
+    frames = _frames(gated, _WINDOW_LENGTH)  # (windows, samples)
+    bins = int(_DOMINANT_TO_HZ * _WINDOW_LENGTH / sample_rate_hz) + 1
+    spectra = scipy.fft.rfft(frames * _hann(_WINDOW_LENGTH), axis=1)[:, :bins]
+    power = np.square(spectra.real) + np.square(spectra.imag)
+    peaks = (np.argmax(power, axis=1) + 1) * (sample_rate_hz / _WINDOW_LENGTH)
+    return np.where(power.any(axis=1), peaks, np.nan)
+
+
+def _frames(samples: np.ndarray, hop_length: int) -> np.ndarray:
+    """Whole windows, (windows, 2048), each a copy; of a shorter clip one, with zeros behind."""
+    if len(samples) <= _WINDOW_LENGTH:
+        return np.pad(samples, (0, _WINDOW_LENGTH - len(samples)))[None]
+    # seewave leaves out a window that ends with the last sample.
+    windows = np.lib.stride_tricks.sliding_window_view(samples[:-1], _WINDOW_LENGTH)
+    return windows[::hop_length].copy()
+
+
+@lru_cache(maxsize=64)
+def _hann(length: int) -> np.ndarray:
+    return np.hanning(length).astype(np.float32)
+
+
+def _mean(values: np.ndarray) -> float:
+    return values.mean() if len(values) else 0.0
+
+
+def _extremes(values: np.ndarray) -> tuple[float, float]:
+    return (values.min(), values.max()) if len(values) else (0.0, 0.0)
+
+
+_PROPERTIES = tuple(feature.name.removeprefix("_") for feature in spectrum.describe("", 0, _HIGH_HZ))
+#: The spectrum up to 280 Hz is taken of every 16th sample, after a low-pass filter of this many taps.
+_DECIMATION, _TAPS = 16, 193
+
+
+def _low_spectrum_properties(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+    """seewave's properties of the spectrum, 0 to 280 Hz, of the utterance under one Hann window."""
+    low = _decimate(samples, _low_pass(sample_rate_hz), _DECIMATION)
+    frequencies_hz, amplitudes = spectrum.utterance_spectrum(low * np.hanning(len(low)), sample_rate_hz / _DECIMATION)
+    return spectrum.spectrum_properties(frequencies_hz, amplitudes, low_hz=0, high_hz=_HIGH_HZ)
+
+
+@lru_cache
+def _low_pass(sample_rate_hz: int) -> np.ndarray:
+    """Passes up to 280 Hz, and stops what decimation would fold there."""
+    low_rate_hz = sample_rate_hz / _DECIMATION
+    return scipy.signal.firwin(_TAPS, low_rate_hz / 2, window=("kaiser", 8.0), fs=sample_rate_hz).astype(np.float32)
+
+
+@numba.njit(cache=True)
+def _gate(samples, threshold):  # pragma: no cover
+    """Samples whose magnitude is above the threshold, 0 in place of the others."""
+    gated = np.zeros_like(samples)
+    for i in range(len(samples)):
+        if abs(samples[i]) > threshold:
+            gated[i] = samples[i]
+    return gated
+
+
+@numba.njit(cache=True)
+def _decimate(samples, filter_, step):  # pragma: no cover
+    """Every `step`-th sample of the filtered samples; zeros beyond the ends."""
+    half = len(filter_) // 2
+    padded = np.zeros(len(samples) + 2 * half, np.float32)
+    padded[half : half + len(samples)] = samples
+    low = np.empty((len(samples) + step - 1) // step, np.float32)
+    for i in range(len(low)):
+        low[i] = np.dot(padded[i * step : i * step + 2 * half + 1], filter_)
+    return low
