@@ -53,7 +53,7 @@ class PraatClip:
         }
 
     def formants_hz(self, ceiling_hz: float = 5500.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Middles of frames in samples, (frames,), and F1 to F4 and their bandwidths there, (frames, 4), NaN if none."""
+        """Middles of frames in samples, (frames,); F1 to F4 and their bandwidths there, (frames, 4), NaN if none."""
         formants = self.sound.to_formant_burg(time_step=HOP_SECONDS, maximum_formant=ceiling_hz)
         times = formants.xs()
         frequencies = [[formants.get_value_at_time(n, time) for n in range(1, 5)] for time in times]
@@ -85,11 +85,13 @@ def places(cycles: parselmouth.Data) -> np.ndarray:
 def pitch_of(f0_hz: np.ndarray, samples: int, folder) -> parselmouth.Pitch:
     """A Pitch object with this F0 on this project's frames, 0 where unvoiced; Praat makes them from text files only."""
     frames = [
-        f"intensity = 1\nnCandidates = 1\ncandidate []:\ncandidate [1]:\nfrequency = {hz:.17g}\nstrength = {float(hz > 0)}"
+        "intensity = 1\nnCandidates = 1\ncandidate []:\ncandidate [1]:\n"
+        f"frequency = {hz:.17g}\nstrength = {float(hz > 0)}"
         for hz in f0_hz
     ]
     head = (
-        f'File type = "ooTextFile"\nObject class = "Pitch 1"\n\nxmin = 0\nxmax = {samples / RATE_HZ}\nnx = {len(f0_hz)}\n'
+        f'File type = "ooTextFile"\nObject class = "Pitch 1"\n\nxmin = 0\nxmax = {samples / RATE_HZ}\n'
+        f"nx = {len(f0_hz)}\n"
         f"dx = {HOP_SECONDS}\nx1 = {0.5 / RATE_HZ}\nceiling = 600\nmaxnCandidates = 1\nframe []:\n"
     )
     file = folder / "contour.Pitch"

@@ -12,7 +12,7 @@ from support.sounds import PARAMS, RATE_HZ
 from voicetraits import params
 from voicetraits.corpora import demo
 from voicetraits.features import voice
-from voicetraits.features.pitch import PitchTracker
+from voicetraits.features.pyin import PitchTracker
 from voicetraits.unpacking import ExtractParams, unpack
 
 TRACKER = PitchTracker(

@@ -14,6 +14,16 @@ pytestmark = pytest.mark.filterwarnings("ignore:n_fft=", "ignore:Empty filters d
 
 EXTRACTOR = FeatureExtractor(PARAMS)
 BIN_HZ = RATE_HZ / PARAMS.n_fft
+#: Beginnings of the names of what looks at voiced frames, or at a contour of F0.
+VOICED = (
+    *("f1_", "f2_", "f3_", "f4_", "formant", "vocal", "jitter", "shimmer", "hnr", "h1_h2", "cpp"),
+    *("alpha", "hammarberg", "slope", "speaking", "articulation"),
+)
+VOICE_TABLE = (
+    *("meanfreq_khz", "sd_khz", "median_khz", "q25_khz", "q75_khz", "iqr_khz", "skew", "kurt", "sp_ent", "sfm"),
+    *("mode_khz", "centroid_khz", "meanfun_khz", "minfun_khz", "maxfun_khz", "meandom_khz", "mindom_khz"),
+    *("maxdom_khz", "dfrange_khz", "modindx"),
+)
 SPECTRUM = [feature.name.removeprefix("x_") for feature in describe("x", 0, 8000)]
 
 
@@ -211,8 +221,24 @@ def test_level_changes_levels_only():
             assert value - quiet[name] == pytest.approx(20 * np.log10(2) * np.sqrt(PARAMS.mel_bands), rel=1e-4)
         elif name.startswith("rms_"):
             assert value == pytest.approx(2 * quiet[name], rel=1e-4)
+        elif name.startswith("loudness_"):  # a power law: power^0.33
+            assert value == pytest.approx(2**0.66 * quiet[name], rel=2e-3)
         elif not name.startswith("contrast"):  # librosa's contrast knows an absolute floor
             assert value == pytest.approx(quiet[name], rel=2e-3, abs=2e-4), name
+
+
+#: How a feature's name ends, by its unit.
+SUFFIXES = {
+    "1": "",
+    "1/s": ("_per_second", "_rate_hz"),
+    "Hz": "_hz",
+    "cm": "_cm",
+    "dB": "_db",
+    "dB/Hz": "_db_per_hz",
+    "kHz": "_khz",
+    "s": "_seconds",
+}
+ALL_SUFFIXES = ("_cm", "_db", "_hz", "_khz", "_per_second", "_seconds")
 
 
 def test_rows_are_described():
@@ -224,10 +250,8 @@ def test_rows_are_described():
     assert log_mel_db.dtype == np.float16
     for feature in EXTRACTOR.features:
         assert feature.definition
-        assert feature.unit in ("1", "Hz", "dB")
-        assert feature.name.endswith("_hz") == (feature.unit == "Hz")
-        if feature.unit == "dB":
-            assert feature.name.endswith("_db") or feature.name.startswith("mfcc")
+        assert feature.name.endswith(SUFFIXES[feature.unit]) or (feature.unit, feature.name[:4]) == ("dB", "mfcc")
+        assert feature.unit != "1" or not feature.name.endswith(ALL_SUFFIXES)
 
 
 def test_the_whole_set_is_there():
@@ -247,8 +271,19 @@ def test_the_whole_set_is_there():
         f"{n}_{i:02d}_{s}" for n in ("mfcc", "mfcc_delta") for i in range(PARAMS.mfcc) for s in ("mean", "std")
     ]
     promised += [f"f0_{s}_hz" for s in ("median", "mean", "std", "q25", "q75", "range")] + ["voiced_share"]
+    promised += [f"f{n}_{s}_hz" for n in range(1, 5) for s in ("median", "std", "bandwidth_median")]
+    promised += ["formant_dispersion_hz", "vocal_tract_length_cm"]
+    promised += [f"jitter_{s}" for s in ("local", "rap", "ppq5")] + [f"shimmer_{s}" for s in ("local", "apq3", "apq11")]
+    balance = ("hnr", "h1_h2", "cpp", "alpha_ratio", "hammarberg_index")
+    promised += [f"{n}_{s}_db" for n in balance for s in ("mean", "std")]
+    promised += [f"slope_{n}_{s}_db_per_hz" for n in ("0_500", "500_1500") for s in ("mean", "std")]
+    promised += [f"loudness_{s}" for s in ("mean", "std", "p20", "p50", "p80", "p20_to_p80")]
+    promised += [f"voice_table_{name}" for name in VOICE_TABLE]
+    promised += ["speech_share", "pauses_per_second", "pause_mean_seconds", "phonation_seconds"]
+    promised += ["speaking_rate_hz", "articulation_rate_hz"]
     assert sorted(EXTRACTOR.names) == sorted(promised)
     assert len(SPECTRUM) == 12
+    assert len(VOICE_TABLE) == 20
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 159, 160])
@@ -331,13 +366,14 @@ def test_settings_that_contradict_each_other(changes, message):
 
 
 def test_one_setting_changes_what_it_should():
-    """Pre-emphasis concerns MFCC and log-mel alone; the F0 range the F0 alone; the voice range its spectrum alone."""
+    """Pre-emphasis concerns MFCC and log-mel alone; the F0 range what looks at voiced frames; and so on."""
     samples = noise(1.0) * 0.1 + pulses(100)
     plain = features(samples)
     for changes, concerned in (
         ({"pre_emphasis": 0.5}, ("mfcc",)),
-        ({"f0_max_hz": 120.0}, ("f0_", "voiced")),
+        ({"f0_max_hz": 120.0}, ("f0_", "voiced", *VOICED)),
         ({"voice_range_hz": 500.0}, ("voice_range",)),
+        ({"formant_ceiling_hz": 5000.0}, VOICED),
     ):
         other = features(samples, FeatureExtractor(replace(PARAMS, **changes)))
         changed = {name for name in plain if plain[name] != other[name]}

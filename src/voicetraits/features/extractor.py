@@ -8,10 +8,11 @@ import numpy as np
 from pydantic import Field, Strict
 
 from voicetraits.errors import DataError, ParameterError
-from voicetraits.features import cepstrum, frames, pitch, spectrum
+from voicetraits.features import cepstrum, frames, pitch, spectrum, voice
 from voicetraits.features.analyser import Analyser
 from voicetraits.features.analysis import Analysis
 from voicetraits.features.feature import Feature
+from voicetraits.features.short_time import hann_window
 from voicetraits.features.statistics import Statistic
 from voicetraits.params import section
 
@@ -40,6 +41,7 @@ class FeaturizeParams:
     f0_min_hz: Annotated[float, Field(ge=20, le=1000)]
     f0_max_hz: Annotated[float, Field(ge=40, le=2000)]
     f0_frame_seconds: Annotated[float, Field(gt=0, le=1)]
+    formant_ceiling_hz: Annotated[float, Field(ge=4000, le=8000)]
 
     def __post_init__(self) -> None:
         for matrix in ("mfcc", "mfcc_delta", "log_mel", "contrast"):
@@ -147,7 +149,22 @@ def _families(p: FeaturizeParams) -> tuple[tuple[list[Feature], Callable[[Analys
             partial(cepstrum.cepstral_statistics, transform=cepstrum.cosine_transform(p.mfcc, p.mel_bands), **matrices),
         ),
         (pitch.describe(), pitch.pitch_statistics),
+        (voice.describe(), partial(_voice_features, _voice_extractor(p))),
     )
+
+
+def _voice_extractor(p: FeaturizeParams) -> voice.VoiceFeatures:
+    return voice.VoiceFeatures(
+        sample_rate_hz=SAMPLE_RATE_HZ,
+        hop_length=p.hop_length,
+        n_fft=p.n_fft,
+        window_energy=float(np.square(hann_window(p.frame_length)).sum()),
+        formant_ceiling_hz=p.formant_ceiling_hz,
+    )
+
+
+def _voice_features(extractor: voice.VoiceFeatures, analysis: Analysis) -> np.ndarray:
+    return extractor(analysis.samples, analysis.power, analysis.f0_hz)
 
 
 def _as_float(samples: np.ndarray, at_least: int) -> np.ndarray:

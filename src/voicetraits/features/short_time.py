@@ -50,9 +50,12 @@ class ShortTimeSpectrum:
 
     @cached_property
     def _window(self) -> np.ndarray:
-        """Hann's window, periodic: (frame_length,)."""
-        turn = 2 * np.pi * np.arange(self.frame_length) / self.frame_length
-        return (0.5 - 0.5 * np.cos(turn)).astype(np.float32)
+        return hann_window(self.frame_length)
+
+
+def hann_window(length: int) -> np.ndarray:
+    """Hann's window, periodic: (length,) float32."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
 @numba.njit(cache=True)

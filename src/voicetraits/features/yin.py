@@ -39,8 +39,18 @@ def normalised_differences(frames, correlation, min_period, max_period):  # prag
 
 @numba.njit(cache=True)
 def candidates(
-    differences, min_period, tails, prior, bins_per_octave, sample_rate_hz, min_hz, pitch_bins, counts, bins, probabilities
-):  # fmt: skip  # pragma: no cover
+    differences,
+    min_period,
+    tails,
+    prior,
+    bins_per_octave,
+    sample_rate_hz,
+    min_hz,
+    pitch_bins,
+    counts,
+    bins,
+    probabilities,
+):  # pragma: no cover
     """Pitches that each frame may have, with probabilities.
 
     Each threshold of YIN gives its weight to the troughs below it, the shorter periods more (`prior`), or a little of
