@@ -104,7 +104,7 @@ def _check_header(file: soundfile.SoundFile, max_duration_seconds: float) -> Non
 def _read_mono(file: soundfile.SoundFile, max_duration_seconds: float, *, may_lack: int) -> np.ndarray:
     """All frames, averaged over the channels, float32 in -1…1; [frames]. So many may be fewer than the header tells."""
     blocks, frames = [], 0
-    while len(block := file.read(max(1, _BLOCK_SAMPLES // file.channels), dtype="float32", always_2d=True)):
+    while len(block := file.read(_block_frames(file, frames), dtype="float32", always_2d=True)):
         # block: [frames, channels]
         if not np.isfinite(block).all():
             raise SetAside(Reason.BAD_SAMPLES, "NaN or infinity among the samples")
@@ -117,6 +117,11 @@ def _read_mono(file: soundfile.SoundFile, max_duration_seconds: float, *, may_la
     if file.frames != _UNKNOWN_FRAMES and not file.frames - may_lack <= frames <= file.frames:
         raise SetAside(Reason.UNREADABLE, f"ends after {frames} of {file.frames} samples")
     return np.concatenate(blocks).clip(-1, 1)
+
+
+def _block_frames(file: soundfile.SoundFile, read: int) -> int:
+    """How many frames to ask for next: room for many more than are left costs more than reading them."""
+    return max(1, min(_BLOCK_SAMPLES // file.channels, file.frames - read))
 
 
 def _resample(samples: np.ndarray, rate_hz: int) -> np.ndarray:
