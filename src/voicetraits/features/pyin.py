@@ -69,29 +69,31 @@ class PitchTracker:
 
     def _candidates(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What `yin.candidates` writes, of all frames."""
-        padded = np.pad(samples.astype(np.float64), self.frame_length // 2)
-        windows = np.lib.stride_tricks.sliding_window_view(padded, self.frame_length)
-        frames = windows[:: self.hop_length]  # (frames, frame_length)
-        counts = np.empty(len(frames), np.int64)
-        bins = np.empty((len(frames), len(self._trough_prior) - 1), np.int64)
+        frames = 1 + len(samples) // self.hop_length
+        padded = np.zeros(len(samples) + self.frame_length)
+        padded[self.frame_length // 2 :][: len(samples)] = samples
+        counts = np.empty(frames, np.int64)
+        bins = np.empty((frames, len(self._trough_prior) - 1), np.int64)
         probabilities = np.empty(bins.shape)
-        setting = (
-            self.min_period,
-            self._threshold_tails,
-            self._trough_prior,
-            12 * _BINS_PER_SEMITONE,
-            float(self.sample_rate_hz),
-            float(self.min_hz),
-            self.pitch_bins,
-        )
-        for start in range(0, len(frames), _TILE):
-            tile = slice(start, start + _TILE)
-            part = frames[tile]
-            correlation = autocorrelations(
-                padded[start * self.hop_length :], self.frame_length, self.hop_length, len(part), self.max_period + 1
-            )  # (tile, 1 + max_period)
-            differences = yin.normalised_differences(part, correlation, self.min_period, self.max_period)
-            yin.candidates(differences, *setting, counts[tile], bins[tile], probabilities[tile])
+        for start in range(0, frames, _TILE):
+            tile = slice(start, min(start + _TILE, frames))
+            part = padded[start * self.hop_length :]
+            shape = (self.frame_length, self.hop_length, tile.stop - start)
+            correlation = autocorrelations(part, *shape, self.max_period + 1)  # (tile, 1 + max_period)
+            differences = yin.normalised_differences(part, self.hop_length, correlation, self.min_period)
+            yin.candidates(
+                differences,
+                self.min_period,
+                self._threshold_tails,
+                self._trough_prior,
+                12 * _BINS_PER_SEMITONE,
+                float(self.sample_rate_hz),
+                float(self.min_hz),
+                self.pitch_bins,
+                counts[tile],
+                bins[tile],
+                probabilities[tile],
+            )
         return counts, bins, probabilities
 
     @cached_property

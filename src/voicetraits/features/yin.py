@@ -13,22 +13,23 @@ _TINY = np.finfo(np.float64).tiny
 
 
 @numba.njit(cache=True)
-def normalised_differences(frames, correlation, min_period, max_period):  # pragma: no cover
+def normalised_differences(samples, hop_length, correlation, min_period):  # pragma: no cover
     """YIN's cumulative mean normalised difference (equation 8) of frames with zeros beyond their ends.
 
     Args:
-        frames: (n, frame_length) samples.
-        correlation: (n, more than max_period), the frames' autocorrelation.
+        samples: (n,), frame t begins at t · hop_length.
+        correlation: (frames, 1 + max_period), the frames' autocorrelation.
 
     Returns:
-        (n, max_period − min_period + 1), for lags min_period … max_period.
+        (frames, max_period − min_period + 1), for lags min_period … max_period.
     """
-    differences = np.empty((len(frames), max_period - min_period + 1))
-    for t in range(len(frames)):
-        x, r, into = frames[t], correlation[t], differences[t]
+    frames, lags = correlation.shape
+    differences = np.empty((frames, lags - min_period))
+    for t in range(frames):
+        x, r, into = samples[t * hop_length :], correlation[t], differences[t]
         lost = 0.0  # energy that the lagged frame has lost
         cumulated = 0.0
-        for lag in range(1, max_period + 1):
+        for lag in range(1, lags):
             lost += x[lag - 1] * x[lag - 1]
             difference = 2 * (r[0] - r[lag]) - lost
             cumulated += difference
@@ -39,7 +40,8 @@ def normalised_differences(frames, correlation, min_period, max_period):  # prag
 
 @numba.njit(cache=True)
 def candidates(
-    differences, min_period, tails, prior, bins_per_octave, sample_rate_hz, min_hz, pitch_bins, counts, bins, probabilities
+    differences, min_period, tails, prior, bins_per_octave, sample_rate_hz, min_hz, pitch_bins,
+    counts, bins, probabilities,
 ):  # fmt: skip  # pragma: no cover
     """Pitches that each frame may have, with probabilities.
 
