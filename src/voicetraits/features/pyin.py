@@ -73,7 +73,8 @@ class PitchTracker:
         padded = np.zeros(len(samples) + self.frame_length)
         padded[self.frame_length // 2 :][: len(samples)] = samples
         counts = np.empty(frames, np.int64)
-        bins = np.empty((frames, len(self._trough_prior) - 1), np.int64)
+        most = (self.max_period - self.min_period) // 2 + 2  # troughs are two lags apart
+        bins = np.empty((frames, most), np.int64)
         probabilities = np.empty(bins.shape)
         for start in range(0, frames, _TILE):
             tile = slice(start, min(start + _TILE, frames))
@@ -85,7 +86,7 @@ class PitchTracker:
                 differences,
                 self.min_period,
                 self._threshold_tails,
-                self._trough_prior,
+                _BOLTZMANN,
                 12 * _BINS_PER_SEMITONE,
                 float(self.sample_rate_hz),
                 float(self.min_hz),
@@ -101,16 +102,6 @@ class PitchTracker:
         """Prior over YIN's threshold, 0.01 … 1: probability that it is the i-th or a higher one, (101,)."""
         a, b = _BETA
         return scipy.special.betainc(b, a, 1 - np.arange(_THRESHOLDS + 1) / _THRESHOLDS)
-
-    @cached_property
-    def _trough_prior(self) -> np.ndarray:
-        """Prior of the k-th of n troughs below a threshold, Boltzmann's distribution: (n + 1, n + 1) as [n, k]."""
-        most = (self.max_period - self.min_period) // 2 + 2
-        prior = np.zeros((most + 1, most + 1))
-        for n in range(1, most + 1):
-            k = np.arange(n)
-            prior[n, :n] = (1 - np.exp(-_BOLTZMANN)) * np.exp(-_BOLTZMANN * k) / (1 - np.exp(-_BOLTZMANN * n))
-        return prior
 
     @cached_property
     def _log_steps(self) -> np.ndarray:
