@@ -63,11 +63,15 @@ class PitchTracker:
         Returns:
             (1 + n // hop_length,) F0 in Hz at the centre of each frame, NaN where unvoiced.
         """
-        states = viterbi.decode(*self._candidates(samples), self._log_steps, self._log_sums)
+        return self.search(*self.candidates(samples))
+
+    def search(self, counts: np.ndarray, bins: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        """The most likely track through the candidates: (frames,) Hz, NaN where unvoiced."""
+        states = viterbi.decode(counts, bins, probabilities, self._log_steps, self._log_sums)
         track_hz = self.min_hz * 2 ** (np.arange(self.pitch_bins) / (12 * _BINS_PER_SEMITONE))
         return np.where(states < self.pitch_bins, track_hz[states % self.pitch_bins], np.nan)
 
-    def _candidates(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def candidates(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What `yin.candidates` writes, of all frames."""
         frames = 1 + len(samples) // self.hop_length
         padded = np.zeros(len(samples) + self.frame_length)
