@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 # Says when .venv was last made to match requirements.txt.
 READY := .venv/.ready
 
-.PHONY: help install check repro results pictures test test-slow lint clean
+.PHONY: help install check repro results pictures bench test test-slow lint clean
 
 help:
 	@echo "make repro      run the whole graph on the demo corpus and show the figures"
@@ -16,6 +16,7 @@ help:
 	@echo "make install    set up .venv only; after it, repro and test need no network"
 	@echo "make results    run the graph on real archives: make results MIRROR=<folder or URL> NAME=<name>"
 	@echo "make pictures   draw the charts of dvc plots as pictures in dvc_plots/, without a browser"
+	@echo "make bench      measure the speed, with librosa and openSMILE beside it; VOICETRAITS_MIRROR names real speech"
 	@echo "make lint       check style"
 	@echo "make clean      free the space: the stages' outputs, DVC's cache and the work store"
 
@@ -37,6 +38,9 @@ results: check $(READY)
 
 pictures: check $(READY)
 	@python src/pictures.py
+
+bench: check $(READY)
+	@python src/bench.py
 
 test: check $(READY)
 	@python -m pytest -m "not slow"

@@ -16,6 +16,10 @@ class Analyser:
         frame_length, hop_length, n_fft, f0_frame_length: in samples.
         pre_emphasis: of the mel spectrum, 0 for none.
         f0_min_hz, f0_max_hz: range in which F0 is sought.
+
+    Attributes:
+        short_time: makes the short-time spectrum.
+        tracker: tracks F0.
     """
 
     def __init__(
@@ -37,8 +41,8 @@ class Analyser:
             "hop_length": hop_length,
             "n_fft": n_fft,
         }
-        self._short_time = ShortTimeSpectrum(frame_length=frame_length, hop_length=hop_length, n_fft=n_fft)
-        self._tracker = PitchTracker(
+        self.short_time = ShortTimeSpectrum(frame_length=frame_length, hop_length=hop_length, n_fft=n_fft)
+        self.tracker = PitchTracker(
             sample_rate_hz=sample_rate_hz,
             min_hz=f0_min_hz,
             max_hz=f0_max_hz,
@@ -53,16 +57,26 @@ class Analyser:
             ]
         )
 
-    def __call__(self, samples: np.ndarray) -> Analysis:
-        """Analyse a clip, (n,) float32."""
-        amplitudes, power = self._short_time(samples)  # (frames, n_fft / 2 + 1)
-        filtered = power @ self._filters.T  # (frames, mel_bands + 12)
+    def __call__(self, samples: np.ndarray, *, f0_hz: np.ndarray | None = None) -> Analysis:
+        """Analyse a clip.
+
+        Args:
+            samples: (n,) float32.
+            f0_hz: its F0 where that is known already; else it is tracked.
+        """
+        amplitudes, power = self.short_time(samples)  # (frames, n_fft / 2 + 1)
+        log_mel_db, chroma_power = self.filter(power)
         return Analysis(
             **self._setting,
             samples=samples,
             amplitudes=amplitudes,
             power=power,
-            log_mel_db=log_mel_spectrum(filtered[:, : self._mel_bands]),
-            chroma_power=filtered[:, self._mel_bands :],
-            f0_hz=self._tracker(samples),
+            log_mel_db=log_mel_db,
+            chroma_power=chroma_power,
+            f0_hz=self.tracker(samples) if f0_hz is None else f0_hz,
         )
+
+    def filter(self, power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log-mel spectrum in dB, (frames, mel_bands), and power in pitch classes, (frames, 12)."""
+        filtered = power @ self._filters.T  # (frames, mel_bands + 12)
+        return log_mel_spectrum(filtered[:, : self._mel_bands]), filtered[:, self._mel_bands :]

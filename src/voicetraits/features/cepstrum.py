@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numba
 import numpy as np
 
 from voicetraits.features import statistics
@@ -71,7 +72,8 @@ def cosine_transform(coefficients: int, bands: int) -> np.ndarray:
     return rows
 
 
-def deltas(matrix: np.ndarray) -> np.ndarray:
+@numba.njit(cache=True)
+def deltas(matrix):  # pragma: no cover
     """Slope of the straight line through 9 frames (A. Savitzky, M. Golay, Anal. Chem. 36 (1964), 1627-1639).
 
     Σ k·c[t + k] / Σ k² for k = −4 … 4. The frames at the ends are repeated, so that clips shorter than 9 frames have
@@ -83,7 +85,16 @@ def deltas(matrix: np.ndarray) -> np.ndarray:
     Returns:
         (frames, columns), a frame's change.
     """
-    frames, reach = len(matrix), _DELTA_REACH
-    padded = np.pad(matrix, ((reach, reach), (0, 0)), mode="edge")  # (frames + 2 · reach, columns)
-    rises = (k * (padded[reach + k :][:frames] - padded[reach - k :][:frames]) for k in range(1, reach + 1))
-    return sum(rises) / (2 * sum(k * k for k in range(1, reach + 1)))
+    frames, columns = matrix.shape
+    slopes = np.zeros((frames, columns))
+    squares = 0
+    for k in range(1, _DELTA_REACH + 1):
+        squares += 2 * k * k
+    for t in range(frames):
+        for k in range(1, _DELTA_REACH + 1):
+            later, earlier = matrix[min(t + k, frames - 1)], matrix[max(t - k, 0)]
+            for c in range(columns):
+                slopes[t, c] += k * (later[c] - earlier[c])
+        for c in range(columns):
+            slopes[t, c] /= squares
+    return slopes

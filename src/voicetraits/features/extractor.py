@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import Field, Strict
@@ -80,18 +80,34 @@ class FeaturizeParams:
         return 1 << (self.frame_length - 1).bit_length()
 
 
+class Family(NamedTuple):
+    """Features that one module computes from the shared analysis of a clip.
+
+    Attributes:
+        name: the module's.
+        features: what each of them is.
+        compute: (Analysis) → (len(features),) float64, finite for every clip, silence too.
+    """
+
+    name: str
+    features: list[Feature]
+    compute: Callable[[Analysis], np.ndarray]
+
+
 class FeatureExtractor:
     """Extracts the whole feature set with one setting; made once, used for many clips.
 
     Attributes:
         params: the setting.
+        analyse: makes an `Analysis` of (n,) float32 samples.
+        families: compute the features from it.
         features: what is known of each column, in order.
         names: the columns' names, in order.
     """
 
     def __init__(self, params: FeaturizeParams) -> None:
         self.params = params
-        self._analyser = Analyser(
+        self.analyse = Analyser(
             sample_rate_hz=SAMPLE_RATE_HZ,
             frame_length=params.frame_length,
             hop_length=params.hop_length,
@@ -102,8 +118,8 @@ class FeatureExtractor:
             f0_max_hz=params.f0_max_hz,
             f0_frame_length=params.f0_frame_length,
         )
-        self._families = _families(params)
-        self.features: tuple[Feature, ...] = tuple(feature for features, _ in self._families for feature in features)
+        self.families = _families(params)
+        self.features: tuple[Feature, ...] = tuple(feature for family in self.families for feature in family.features)
         self.names: tuple[str, ...] = tuple(feature.name for feature in self.features)
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
@@ -122,34 +138,38 @@ class FeatureExtractor:
         Raises:
             DataError: not one channel of int16 or float, shorter than a frame, not finite, or far beyond −1 … 1.
         """
-        analysis = self._analyser(_as_float(samples, self.params.frame_length))
-        row = np.concatenate([compute(analysis) for _, compute in self._families])
+        analysis = self.analyse(_as_float(samples, self.params.frame_length))
+        row = np.concatenate([family.compute(analysis) for family in self.families])
         return row.astype(np.float32), analysis.log_mel_db.astype(np.float16)
 
 
-def _families(p: FeaturizeParams) -> tuple[tuple[list[Feature], Callable[[Analysis], np.ndarray]], ...]:
-    """Of each family: what its features are, and what computes them in the same order."""
+def _families(p: FeaturizeParams) -> tuple[Family, ...]:
+    """All families, in the order of the columns."""
     ranges_hz = {"spectrum": (0, SAMPLE_RATE_HZ / 2), "voice_range": (0, p.voice_range_hz)}
-    matrices = {
+    cepstral = {
         "mfcc_statistics": p.mfcc_statistics,
         "mfcc_delta_statistics": p.mfcc_delta_statistics,
         "log_mel_statistics": p.log_mel_statistics,
     }
+    transform = cepstrum.cosine_transform(p.mfcc, p.mel_bands)
     return (
-        (
+        Family(
+            "spectrum",
             [feature for prefix, (low, high) in ranges_hz.items() for feature in spectrum.describe(prefix, low, high)],
             partial(spectrum.utterance_statistics, ranges_hz=tuple(ranges_hz.values())),
         ),
-        (
+        Family(
+            "frames",
             frames.describe(p.contrast_statistics),
             partial(frames.frame_statistics, contrast_statistics=p.contrast_statistics),
         ),
-        (
-            cepstrum.describe(mfcc=p.mfcc, mel_bands=p.mel_bands, **matrices),
-            partial(cepstrum.cepstral_statistics, transform=cepstrum.cosine_transform(p.mfcc, p.mel_bands), **matrices),
+        Family(
+            "cepstrum",
+            cepstrum.describe(mfcc=p.mfcc, mel_bands=p.mel_bands, **cepstral),
+            partial(cepstrum.cepstral_statistics, transform=transform, **cepstral),
         ),
-        (pitch.describe(), pitch.pitch_statistics),
-        (voice.describe(), partial(_voice_features, _voice_extractor(p))),
+        Family("pitch", pitch.describe(), pitch.pitch_statistics),
+        Family("voice", voice.describe(), partial(_voice_features, _voice_extractor(p))),
     )
 
 

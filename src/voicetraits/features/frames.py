@@ -1,6 +1,7 @@
 """Features of short frames from the shared short-time spectrum, summarised over time; definitions as in librosa."""
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,7 @@ _CONTRAST_EDGES_HZ = (0, 200, 400, 800, 1600, 3200, 8000)
 _CONTRAST_QUANTILE = 0.02
 _CONTRAST_RANGE_DB = 80.0
 _ROLLOFF_SHARE = 0.85
+_TONAL_CENTROID = tonal_centroid()
 _FLOOR = 1e-10
 _STATISTICS: tuple[Statistic, ...] = ("mean", "min", "max", "std")
 
@@ -46,68 +48,63 @@ def describe(contrast_statistics: Sequence[Statistic]) -> list[Feature]:
 
 def frame_statistics(analysis: Analysis, contrast_statistics: Sequence[Statistic]) -> np.ndarray:
     """Statistics over time of each series, in the order of `describe`."""
-    spectral, contrast = spectral_series(analysis)
-    rolloff_hz, flatness, *last = spectral
-    rates = np.empty(len(rolloff_hz))
-    frame_kernels.zero_crossing_rate(analysis.samples, analysis.frame_length, analysis.hop_length, rates)
-    first = np.column_stack([rates, tonnetz(analysis.chroma_power), rolloff_hz, flatness])  # (frames, 9)
+    amplitudes = np.ascontiguousarray(analysis.amplitudes.T)  # (bins, frames)
+    first = np.column_stack(  # (frames, 9)
+        [
+            frame_kernels.zero_crossing_rate(analysis.samples, analysis.frame_length, analysis.hop_length),
+            tonnetz(analysis.chroma_power),
+            frame_kernels.rolloff(amplitudes, _ROLLOFF_SHARE) * (analysis.sample_rate_hz / analysis.n_fft),
+            frame_kernels.flatness(amplitudes, _FLOOR),
+        ]
+    )
+    centroid_hz, bandwidth_hz = frame_kernels.moments(amplitudes, analysis.frequencies_hz)
+    last = np.column_stack([bandwidth_hz, centroid_hz, frame_kernels.rms(amplitudes)])  # (frames, 3)
     return np.concatenate(
         [
             statistics.over_time(first, _STATISTICS),
-            statistics.over_time(contrast, contrast_statistics),
-            statistics.over_time(np.column_stack(last), _STATISTICS),
+            statistics.over_time(_contrast_db(amplitudes, analysis.sample_rate_hz), contrast_statistics),
+            statistics.over_time(last, _STATISTICS),
         ]
     )
-
-
-def spectral_series(analysis: Analysis) -> tuple[np.ndarray, np.ndarray]:
-    """What depends on a frame's spectrum alone.
-
-    The contrast is the level of the strongest 2 % of the bins of each band (one at least) above that of the weakest
-    (D.-N. Jiang et al.: Music type classification by spectral contrast feature. ICME 2002, 113-116). As librosa has it,
-    amplitudes are taken for powers, and levels floored 80 dB below the clip's highest.
-
-    Returns:
-        roll-off in Hz, flatness, bandwidth in Hz, centroid in Hz, RMS: (5, frames); contrast in dB: (frames, 6).
-    """
-    first, end, count = _contrast_bands(analysis.frequencies_hz)
-    frames = len(analysis.amplitudes)
-    series, extremes = np.empty((5, frames)), np.empty((2, len(first), frames))
-    frame_kernels.spectral(
-        analysis.amplitudes,
-        analysis.power,
-        analysis.frequencies_hz,
-        _ROLLOFF_SHARE,
-        _FLOOR,
-        first,
-        end,
-        count,
-        series,
-        *extremes,
-    )
-    # Not np.log10, which is several times slower.
-    level_db = 10 / np.log(10) * np.log(np.maximum(extremes, _FLOOR))  # (2, 6, frames)
-    highest_db = level_db.max(axis=(1, 2), keepdims=True)
-    valley_db, peak_db = np.maximum(level_db, highest_db - _CONTRAST_RANGE_DB)
-    return series, (peak_db - valley_db).T
 
 
 def tonnetz(chroma_power: np.ndarray) -> np.ndarray:
     """Tonal centroid of pitch classes that are divided by their sum: (frames, 12) → (frames, 6); 0 in silence."""
     total = chroma_power.sum(axis=1, keepdims=True)
-    shares = np.divide(chroma_power, total, out=np.zeros_like(chroma_power), where=total > np.finfo(np.float32).tiny)
-    return shares @ tonal_centroid().T
+    return (chroma_power @ _TONAL_CENTROID.T) / np.maximum(total, np.finfo(np.float32).tiny)
 
 
-def _contrast_bands(frequencies_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First bin, bin after the last, and number of the strongest and weakest bins, of each band: all (6,).
+def _contrast_db(amplitudes: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+    """Level of the strongest 2 % of the bins of each band (one at least) above that of the weakest.
+
+    Source: D.-N. Jiang et al.: Music type classification by spectral contrast feature. ICME 2002, 113-116. As librosa
+    has it: amplitudes are taken for powers, and levels floored 80 dB below the clip's highest.
+
+    Args:
+        amplitudes: (bins, frames).
+
+    Returns:
+        (frames, 6)
+    """
+    bands = _contrast_bands(sample_rate_hz, 2 * (len(amplitudes) - 1))
+    extremes = np.array([frame_kernels.extremes(amplitudes[part], count) for part, count in bands])  # (6, 2, frames)
+    # Not np.log10, which is several times slower.
+    level_db = 10 / np.log(10) * np.log(np.maximum(extremes, _FLOOR))
+    level_db = np.maximum(level_db, level_db.max(axis=(0, 2), keepdims=True) - _CONTRAST_RANGE_DB)
+    return (level_db[:, 1] - level_db[:, 0]).T
+
+
+@cache
+def _contrast_bands(sample_rate_hz: int, n_fft: int) -> list[tuple[slice, int]]:
+    """The bins of each band, and how many of them are the strongest and the weakest.
 
     A band begins with the last bin below its lower edge, and but for the last one ends before its last bin.
     """
+    frequencies_hz = np.arange(n_fft // 2 + 1) * sample_rate_hz / n_fft
     bands = []
     for low_hz, high_hz in pairwise(_CONTRAST_EDGES_HZ):
-        first, end = np.searchsorted(frequencies_hz, [low_hz, np.nextafter(high_hz, np.inf)])
+        first, end = np.searchsorted(frequencies_hz, [low_hz, np.nextafter(high_hz, np.inf)]).tolist()
         first = max(first - 1, 0)
-        count = max(np.rint(_CONTRAST_QUANTILE * (end - first)), 1)
-        bands.append((first, end - (high_hz < _CONTRAST_EDGES_HZ[-1]), count))
-    return tuple(np.array(bands, dtype=np.int64).T)
+        count = max(round(_CONTRAST_QUANTILE * (end - first)), 1)
+        bands.append((slice(first, end - (high_hz < _CONTRAST_EDGES_HZ[-1])), count))
+    return bands

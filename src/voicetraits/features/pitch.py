@@ -2,9 +2,12 @@
 
 import numpy as np
 
+from voicetraits.features import statistics
 from voicetraits.features.analysis import Analysis
 from voicetraits.features.feature import Feature
-from voicetraits.features.statistics import quartiles
+from voicetraits.features.statistics import Statistic
+
+_STATISTICS: tuple[Statistic, ...] = ("median", "mean", "std", "q25", "q75", "range")
 
 _DEFINITIONS = (
     ("f0_median_hz", "Hz", "median of F0 over voiced frames"),
@@ -35,5 +38,4 @@ def pitch_statistics(analysis: Analysis) -> np.ndarray:
     voiced = f0_hz[~np.isnan(f0_hz)]
     if not len(voiced):
         return np.zeros(len(_DEFINITIONS))
-    q25, median, q75 = quartiles(voiced)
-    return np.array([median, voiced.mean(), voiced.std(), q25, q75, np.ptp(voiced), len(voiced) / len(f0_hz)])
+    return np.append(statistics.over_time(voiced[:, None], _STATISTICS), len(voiced) / len(f0_hz))

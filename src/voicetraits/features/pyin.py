@@ -63,35 +63,42 @@ class PitchTracker:
         Returns:
             (1 + n // hop_length,) F0 in Hz at the centre of each frame, NaN where unvoiced.
         """
-        states = viterbi.decode(*self._candidates(samples), self._log_steps, self._log_sums)
+        return self.search(*self.candidates(samples))
+
+    def search(self, counts: np.ndarray, bins: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        """The most likely track through the candidates: (frames,) Hz, NaN where unvoiced."""
+        states = viterbi.decode(counts, bins, probabilities, self._log_steps, self._log_sums)
         track_hz = self.min_hz * 2 ** (np.arange(self.pitch_bins) / (12 * _BINS_PER_SEMITONE))
         return np.where(states < self.pitch_bins, track_hz[states % self.pitch_bins], np.nan)
 
-    def _candidates(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def candidates(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What `yin.candidates` writes, of all frames."""
-        padded = np.pad(samples.astype(np.float64), self.frame_length // 2)
-        windows = np.lib.stride_tricks.sliding_window_view(padded, self.frame_length)
-        frames = windows[:: self.hop_length]  # (frames, frame_length)
-        counts = np.empty(len(frames), np.int64)
-        bins = np.empty((len(frames), len(self._trough_prior) - 1), np.int64)
+        frames = 1 + len(samples) // self.hop_length
+        padded = np.zeros(len(samples) + self.frame_length)
+        padded[self.frame_length // 2 :][: len(samples)] = samples
+        counts = np.empty(frames, np.int64)
+        most = (self.max_period - self.min_period) // 2 + 2  # troughs are two lags apart
+        bins = np.empty((frames, most), np.int64)
         probabilities = np.empty(bins.shape)
-        setting = (
-            self.min_period,
-            self._threshold_tails,
-            self._trough_prior,
-            12 * _BINS_PER_SEMITONE,
-            float(self.sample_rate_hz),
-            float(self.min_hz),
-            self.pitch_bins,
-        )
-        for start in range(0, len(frames), _TILE):
-            tile = slice(start, start + _TILE)
-            part = frames[tile]
-            correlation = autocorrelations(
-                padded[start * self.hop_length :], self.frame_length, self.hop_length, len(part), self.max_period + 1
-            )  # (tile, 1 + max_period)
-            differences = yin.normalised_differences(part, correlation, self.min_period, self.max_period)
-            yin.candidates(differences, *setting, counts[tile], bins[tile], probabilities[tile])
+        for start in range(0, frames, _TILE):
+            tile = slice(start, min(start + _TILE, frames))
+            part = padded[start * self.hop_length :]
+            shape = (self.frame_length, self.hop_length, tile.stop - start)
+            correlation = autocorrelations(part, *shape, self.max_period + 1)  # (tile, 1 + max_period)
+            differences = yin.normalised_differences(part, self.hop_length, correlation, self.min_period)
+            yin.candidates(
+                differences,
+                self.min_period,
+                self._threshold_tails,
+                _BOLTZMANN,
+                12 * _BINS_PER_SEMITONE,
+                float(self.sample_rate_hz),
+                float(self.min_hz),
+                self.pitch_bins,
+                counts[tile],
+                bins[tile],
+                probabilities[tile],
+            )
         return counts, bins, probabilities
 
     @cached_property
@@ -99,16 +106,6 @@ class PitchTracker:
         """Prior over YIN's threshold, 0.01 … 1: probability that it is the i-th or a higher one, (101,)."""
         a, b = _BETA
         return scipy.special.betainc(b, a, 1 - np.arange(_THRESHOLDS + 1) / _THRESHOLDS)
-
-    @cached_property
-    def _trough_prior(self) -> np.ndarray:
-        """Prior of the k-th of n troughs below a threshold, Boltzmann's distribution: (n + 1, n + 1) as [n, k]."""
-        most = (self.max_period - self.min_period) // 2 + 2
-        prior = np.zeros((most + 1, most + 1))
-        for n in range(1, most + 1):
-            k = np.arange(n)
-            prior[n, :n] = (1 - np.exp(-_BOLTZMANN)) * np.exp(-_BOLTZMANN * k) / (1 - np.exp(-_BOLTZMANN * n))
-        return prior
 
     @cached_property
     def _log_steps(self) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.fft
 
 #: Frames at a time: what their transforms need stays in the second-level cache.
-_TILE = 64
+_TILE = 32
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,17 @@ class ShortTimeSpectrum:
         Returns:
             amplitudes and power, both (1 + n // hop_length, n_fft / 2 + 1) float32.
         """
-        padded = np.pad(samples, self.frame_length // 2)
-        windows = np.lib.stride_tricks.sliding_window_view(padded, self.frame_length)
-        frames = windows[:: self.hop_length]  # (frames, frame_length)
-        amplitudes = np.empty((len(frames), self.n_fft // 2 + 1), np.float32)
+        frames = 1 + len(samples) // self.hop_length
+        amplitudes = np.empty((frames, self.n_fft // 2 + 1), np.float32)
         power = np.empty_like(amplitudes)
-        tile = np.zeros((_TILE, self.n_fft), np.float32)
-        for start in range(0, len(frames), _TILE):
-            part = frames[start : start + _TILE]
-            np.multiply(part, self._window, out=tile[: len(part), : self.frame_length])
-            spectrum = scipy.fft.rfft(tile[: len(part)], axis=1)  # (part, n_fft / 2 + 1) complex64
-            _magnitudes(spectrum, amplitudes[start : start + _TILE], power[start : start + _TILE])
+        # In float64, as librosa's: the spectral contrast looks at bins 60 dB and more below the strongest.
+        tile = np.zeros((_TILE, self.n_fft))
+        for start in range(0, frames, _TILE):
+            part = slice(start, min(start + _TILE, frames))
+            windowed = tile[: part.stop - start]
+            _apply_window(samples, start, self.hop_length, self._window, windowed)
+            spectrum = scipy.fft.rfft(windowed, axis=1)  # (part, n_fft / 2 + 1)
+            _magnitudes(spectrum, amplitudes[part], power[part])
         return amplitudes, power
 
     @cached_property
@@ -54,8 +54,19 @@ class ShortTimeSpectrum:
 
 
 def hann_window(length: int) -> np.ndarray:
-    """Hann's window, periodic: (length,) float32."""
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
+    """Hann's window, periodic: (length,)."""
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+
+
+@numba.njit(cache=True)
+def _apply_window(samples, first, hop_length, window, windowed):  # pragma: no cover
+    """Write frames `first`, first + 1, … into the rows of `windowed`; what follows a frame there stays as it is."""
+    n = len(samples)
+    for row in range(len(windowed)):
+        begin = (first + row) * hop_length - len(window) // 2
+        for i in range(len(window)):
+            inside = 0 <= begin + i < n
+            windowed[row, i] = samples[begin + i] * window[i] if inside else 0.0
 
 
 @numba.njit(cache=True)

@@ -47,7 +47,7 @@ def decode(counts, bins, probabilities, log_steps, log_sums):  # pragma: no cove
     highest = np.empty(frames)
     observed = np.zeros(n)
     seen = np.arange(n)  # pitches looked at in this frame, ascending
-    leaving = np.full((2, n + 2 * reach), -np.inf)  # by voicing: values less log_sums, with pitches beyond both ends
+    leaving = np.full(n + 2 * reach, -np.inf)  # unvoiced values less log_sums, with pitches beyond both ends
     arriving = np.empty((2, n))  # by voicing: the best value from which to arrive at each pitch
     for t in range(frames):
         pitches = _observe(counts[t], bins[t], probabilities[t], observed, seen)
@@ -70,25 +70,26 @@ def decode(counts, bins, probabilities, log_steps, log_sums):  # pragma: no cove
             same, other = arriving[1, j] + stay, arriving[0, j] + switch
             best = same if same > other else other
             unvoiced[j] = (best if best > beyond else beyond) + log_unvoiced
+        top = -np.inf
         for k in range(pitches):
             j = seen[k]
             best = max(arriving[0, j] + stay, arriving[1, j] + switch, beyond)
             voiced[j] = best + np.log(observed[j] + TINY)
-        highest[t] = max(_highest(voiced), _highest(unvoiced))
+            top = max(top, voiced[j])
+        highest[t] = max(top, _highest(unvoiced))
         for j in range(n):
-            leaving[1, reach + j] = unvoiced[j] - log_sums[j]
-        _arrive_from_all(leaving[1], log_steps, arriving[1])
-        leaving[0] = -np.inf
+            leaving[reach + j] = unvoiced[j] - log_sums[j]
+        _arrive_from_all(leaving, log_steps, arriving[1])
         arriving[0] = -np.inf
         for k in range(pitches):
             j = seen[k]
-            leaving[0, reach + j] = voiced[j] - log_sums[j]
+            from_here = voiced[j] - log_sums[j]
             hopeless = voiced[j] + _HOPELESS < unvoiced[j]
-            late = leaving[0, reach + j] + log_steps[0] + 1 < highest[t] + _NEVER
+            late = from_here + log_steps[0] + 1 < highest[t] + _NEVER
             if hopeless or late:
                 voiced[j] = -np.inf
             else:
-                _arrive_from(j, leaving[0, reach + j], log_steps, arriving[0])
+                _arrive_from(j, from_here, log_steps, arriving[0])
         for k in range(counts[t]):
             observed[bins[t, k]] = 0.0
     return _trace_back(values, highest, log_steps, log_sums)

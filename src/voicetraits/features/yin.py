@@ -13,27 +13,30 @@ _TINY = np.finfo(np.float64).tiny
 
 
 @numba.njit(cache=True)
-def normalised_differences(frames, correlation, min_period, max_period):  # pragma: no cover
+def normalised_differences(samples, hop_length, correlation, min_period):  # pragma: no cover
     """YIN's cumulative mean normalised difference (equation 8) of frames with zeros beyond their ends.
 
     Args:
-        frames: (n, frame_length) samples.
-        correlation: (n, more than max_period), the frames' autocorrelation.
+        samples: (n,), frame t begins at t · hop_length.
+        correlation: (frames, 1 + max_period), the frames' autocorrelation.
 
     Returns:
-        (n, max_period − min_period + 1), for lags min_period … max_period.
+        (frames, max_period − min_period + 1), for lags min_period … max_period.
     """
-    differences = np.empty((len(frames), max_period - min_period + 1))
-    for t in range(len(frames)):
-        x, r, into = frames[t], correlation[t], differences[t]
+    frames, lags = correlation.shape
+    differences = np.empty((frames, lags - min_period))
+    difference, mean = np.empty(lags), np.empty(lags)
+    for t in range(frames):
+        x, r = samples[t * hop_length :], correlation[t]
         lost = 0.0  # energy that the lagged frame has lost
         cumulated = 0.0
-        for lag in range(1, max_period + 1):
+        for lag in range(1, lags):
             lost += x[lag - 1] * x[lag - 1]
-            difference = 2 * (r[0] - r[lag]) - lost
-            cumulated += difference
-            if lag >= min_period:
-                into[lag - min_period] = difference / (cumulated / lag + _TINY)
+            difference[lag] = 2 * (r[0] - r[lag]) - lost
+            cumulated += difference[lag]
+            mean[lag] = cumulated
+        for lag in range(min_period, lags):
+            differences[t, lag - min_period] = difference[lag] / (mean[lag] / lag + _TINY)
     return differences
 
 
@@ -42,7 +45,7 @@ def candidates(
     differences,
     min_period,
     tails,
-    prior,
+    boltzmann,
     bins_per_octave,
     sample_rate_hz,
     min_hz,
@@ -53,43 +56,56 @@ def candidates(
 ):  # pragma: no cover
     """Pitches that each frame may have, with probabilities.
 
-    Each threshold of YIN gives its weight to the troughs below it, the shorter periods more (`prior`), or a little of
-    it to the lowest trough where none is below. Thresholds between which no trough lies are taken together.
+    Each threshold of YIN gives its weight to the troughs below it by Boltzmann's distribution, the shorter periods
+    more, or a little of it to the lowest trough where none is below.
 
     Args:
         differences: (frames, lags) from `normalised_differences`.
         tails: (thresholds + 1,), prior probability that the threshold is the i-th or a higher one; the thresholds are
             1 / n, 2 / n … 1.
-        prior: (most + 1, most + 1), [n, k] is the share of the k-th of n troughs.
+        boltzmann: λ of the distribution: the k-th of n troughs has (1 − e^−λ)·e^−λk / (1 − e^−λn).
         counts, bins, probabilities: (frames,), (frames, most), (frames, most): where the result goes, pitches in bins
             above `min_hz`.
     """
     most = bins.shape[1]
     thresholds = len(tails) - 1
+    step = np.exp(-boltzmann)
     trough = np.empty(most + 1, np.int64)
-    first = np.empty(most, np.int64)  # the lowest threshold that a trough lies below
     share = np.empty(most)
+    factor = np.empty(most)  # e^−λk of the troughs below the threshold, 0 of the others
+    entering = np.empty(thresholds + 1, np.int64)  # the first trough that a threshold is the first above, −1: none
+    following = np.empty(most, np.int64)  # the next such trough
     for t in range(len(differences)):
         d = differences[t]
         troughs, lowest = _troughs(d, trough)
-        for k in range(troughs):
-            first[k] = _first_above(d[trough[k]], thresholds)
-            share[k] = 0.0
-        start = 0
-        while troughs and start < thresholds:
-            end, below = thresholds, 0
-            for k in range(troughs):
-                below += first[k] <= start
-                end = first[k] if start < first[k] < end else end
-            weight = tails[start] - tails[end]
-            position = 0
-            for k in range(troughs):
-                inside = first[k] <= start
-                share[k] += prior[below, position] * weight if inside else 0.0
-                position += inside
+        share[:troughs], factor[:troughs], entering[:] = 0.0, 0.0, -1
+        for k in range(troughs - 1, -1, -1):
+            first = _first_above(d[trough[k]], thresholds)
+            following[k] = entering[first]
+            entering[first] = k
+        below, since = 0, 0
+        for threshold in range(thresholds + 1):
+            k = entering[threshold]
+            if troughs == 0 or (k < 0 and threshold < thresholds):
+                continue
+            # All thresholds since the last one at which a trough came in have the same troughs below them.
+            weight = tails[since] - tails[threshold]
+            since = threshold
             if below == 0:
                 share[lowest] += NO_TROUGH_PROBABILITY * weight
-            start = end
+            else:
+                weight *= (1 - step) / (1 - step**below)
+                for j in range(troughs):
+                    share[j] += weight * factor[j]
+            while k >= 0:
+                place = 0
+                for j in range(k):
+                    place += factor[j] > 0
+                factor[k] = step**place
+                for j in range(k + 1, troughs):
+                    factor[j] *= step
+                below += 1
+                k = following[k]
         count = 0
         for k in range(troughs):
             if share[k] > 0:

@@ -1,0 +1,70 @@
+"""Measures speed: python src/bench.py [part …] writes metrics/bench/<part>.json, and README.md with the tables of all.
+
+Clips of speech are those of the mirror that VOICETRAITS_MIRROR names, else those of the last run (data/audio).
+"""
+
+import os
+
+# Before numpy is loaded: one thread each is what is compared.
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from voicetraits import params, stage
+from voicetraits.bench import features
+from voicetraits.bench.speech import clips_of_mirror, clips_of_shards
+from voicetraits.features.extractor import FeaturizeParams
+from voicetraits.files import write_json, written_aside
+from voicetraits.unpacking import ExtractParams
+
+FOLDER = Path("metrics/bench")
+RENDERERS = {"features": features.render}
+CLIPS, RUNS = 24, 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure speed, and write the figures to metrics/bench/.")
+    parser.add_argument("parts", nargs="*", default=list(RENDERERS), metavar="part", help=", ".join(RENDERERS))
+    parser.add_argument("--clips", type=int, default=CLIPS, help=f"clips of speech, {CLIPS} by default")
+    parser.add_argument("--runs", type=int, default=RUNS, help=f"times that each is measured, {RUNS} by default")
+    arguments = parser.parse_args()
+    for part in arguments.parts:
+        if part not in RENDERERS:
+            parser.error(f"{part!r} is no part; allowed: {', '.join(RENDERERS)}")
+    if min(arguments.clips, arguments.runs) < 1:
+        parser.error("--clips and --runs are 1 or more")
+    all_params = params.load()
+    if "features" in arguments.parts:
+        source, clips = speech(all_params, arguments.clips)
+        featurize = params.get(all_params, "featurize", FeaturizeParams)
+        figures = {"source": source, "fresh_process": features.fresh_process(clips[0], featurize)}
+        figures |= features.measure(clips, featurize, runs=arguments.runs)
+        write_json(figures, FOLDER / "features.json")
+    with written_aside(FOLDER / "README.md") as aside:
+        aside.write_text(page(), encoding="utf-8")
+    print(page())
+
+
+def speech(all_params: dict[str, Any], count: int) -> tuple[str, list]:
+    """What the clips are, and the clips."""
+    if mirror := os.environ.get("VOICETRAITS_MIRROR"):
+        extract = params.get(all_params, "extract", ExtractParams)
+        return "clips of the mirror", clips_of_mirror(Path(mirror), extract, count)
+    return f"clips of the corpus {all_params['corpus']}", clips_of_shards(Path("data/audio"), count)
+
+
+def page() -> str:
+    """The tables of all parts that were measured so far."""
+    parts = [
+        render(json.loads((FOLDER / f"{part}.json").read_text(encoding="utf-8")))
+        for part, render in RENDERERS.items()
+        if (FOLDER / f"{part}.json").exists()
+    ]
+    return "\n".join(["# Speed\n\nMeasured and written by `make bench`.\n", *parts])
+
+
+if __name__ == "__main__":
+    stage.run(main)
