@@ -21,6 +21,7 @@ _SLOPES_HZ = ((0.0, 500.0), (500.0, 1500.0))
 _MEL_BANDS = 26
 _MEL_HZ = (20.0, 8000.0)
 _COMPRESSION = 0.33
+_QUANTILES = np.array([0.2, 0.5, 0.8])
 _FLOOR = 1e-12
 
 _VOICED = (
@@ -78,7 +79,8 @@ class SpectralBalance:
         frames = np.concatenate([_ratios(power, places, self._bin_hz), self._slopes(power[places])], axis=1)
         balance = np.stack([frames.mean(axis=0), frames.std(axis=0)], axis=1) if len(frames) else np.zeros((4, 2))
         loudness = self.loudness(power)
-        p20, p50, p80 = np.interp([0.2, 0.5, 0.8], np.linspace(0, 1, len(loudness)), np.sort(loudness))
+        ordered = np.sort(loudness)
+        p20, p50, p80 = np.interp(_QUANTILES * (len(ordered) - 1), np.arange(len(ordered)), ordered)
         return np.array([*balance.ravel(), loudness.mean(), loudness.std(), p20, p50, p80, p80 - p20])
 
     def loudness(self, power: np.ndarray) -> np.ndarray:

@@ -86,13 +86,8 @@ def voice_table_columns(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     khz = {name: properties[name] / 1000 for name in _PROPERTIES if name.endswith("_hz")}
     loudest = float(np.abs(samples).max()) if len(samples) else 0.0
     gated = _gate(samples, np.float32(_THRESHOLD_SHARE * loudest))
-    f0_khz = fundamental_hz(gated, sample_rate_hz) / 1000
-    f0_khz = f0_khz[~np.isnan(f0_khz)]
-    dominant_khz = dominant_hz(gated, sample_rate_hz) / 1000
-    changes = np.abs(np.diff(dominant_khz))
-    changes = changes[~np.isnan(changes)]
-    dominant_khz = dominant_khz[~np.isnan(dominant_khz)]
-    mindom, maxdom = _extremes(dominant_khz)
+    meanfun, minfun, maxfun, _ = _track_statistics(fundamental_hz(gated, sample_rate_hz) / 1000)
+    meandom, mindom, maxdom, change = _track_statistics(dominant_hz(gated, sample_rate_hz) / 1000)
     return np.array(
         [
             khz["mean_frequency_hz"],
@@ -107,13 +102,14 @@ def voice_table_columns(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
             properties["flatness"],
             khz["mode_hz"],
             khz["mean_frequency_hz"],
-            _mean(f0_khz),
-            *_extremes(f0_khz),
-            _mean(dominant_khz),
+            meanfun,
+            minfun,
+            maxfun,
+            meandom,
             mindom,
             maxdom,
             maxdom - mindom,
-            changes.mean() / (maxdom - mindom) if len(changes) and maxdom > mindom else 0.0,
+            change / (maxdom - mindom) if maxdom > mindom else 0.0,
         ]
     )
 
@@ -165,14 +161,6 @@ def _hann(length: int) -> np.ndarray:
     return np.hanning(length).astype(np.float32)
 
 
-def _mean(values: np.ndarray) -> float:
-    return values.mean() if len(values) else 0.0
-
-
-def _extremes(values: np.ndarray) -> tuple[float, float]:
-    return (values.min(), values.max()) if len(values) else (0.0, 0.0)
-
-
 _PROPERTIES = tuple(feature.name.removeprefix("_") for feature in spectrum.describe("", 0, _HIGH_HZ))
 #: The spectrum up to 280 Hz is taken of every 16th sample, after a low-pass filter of this many taps.
 _DECIMATION, _TAPS = 16, 193
@@ -190,6 +178,25 @@ def _low_pass(sample_rate_hz: int) -> np.ndarray:
     """Passes up to 280 Hz, and stops what decimation would fold there."""
     low_rate_hz = sample_rate_hz / _DECIMATION
     return scipy.signal.firwin(_TAPS, low_rate_hz / 2, window=("kaiser", 8.0), fs=sample_rate_hz).astype(np.float32)
+
+
+@numba.njit(cache=True)
+def _track_statistics(track):  # pragma: no cover
+    """Mean, smallest, largest, and mean absolute step to the next value, of those that are not NaN; 0 without any."""
+    total, low, high, count = 0.0, np.inf, -np.inf, 0
+    steps, step_count = 0.0, 0
+    for i in range(len(track)):
+        if np.isnan(track[i]):
+            continue
+        total += track[i]
+        low, high = min(low, track[i]), max(high, track[i])
+        count += 1
+        if i + 1 < len(track) and not np.isnan(track[i + 1]):
+            steps += abs(track[i + 1] - track[i])
+            step_count += 1
+    if count == 0:
+        return 0.0, 0.0, 0.0, 0.0
+    return total / count, low, high, steps / max(1, step_count)
 
 
 @numba.njit(cache=True)
