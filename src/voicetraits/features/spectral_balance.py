@@ -76,7 +76,9 @@ class SpectralBalance:
             (14,) in the order of `describe`.
         """
         places = np.flatnonzero(voiced)
-        frames = np.concatenate([_ratios(power, places, self._bin_hz), self._slopes(power[places])], axis=1)
+        frames = np.concatenate(
+            [_ratios(power, places, self._bin_hz), self._slopes(power[places, : len(self._slope_weights)])], axis=1
+        )
         balance = np.stack([frames.mean(axis=0), frames.std(axis=0)], axis=1) if len(frames) else np.zeros((4, 2))
         loudness = self.loudness(power)
         ordered = np.sort(loudness)
