@@ -121,12 +121,13 @@ def fundamental_hz(gated: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     sounding = np.flatnonzero(frames.any(axis=1))
     if not len(sounding):
         return f0_hz
-    kept = frames[sounding]
-    kept[kept == 0] = _TINY
-    spectra = scipy.fft.rfft(kept, axis=1)
+    filled = _frames(np.where(gated == 0, np.float32(_TINY), gated), _WINDOW_LENGTH // 2)
+    spectra = scipy.fft.rfft(filled if len(sounding) == len(filled) else filled[sounding], axis=1)
     # The logarithm of the power is twice that of the amplitude: its cepstrum has the same peak.
-    power = np.square(spectra.real) + np.square(spectra.imag)
-    cepstrum = scipy.fft.irfft(np.log(np.maximum(power, np.float32(_TINY**2))), axis=1)
+    power = np.square(spectra.real)
+    power += np.square(spectra.imag)
+    np.log(np.maximum(power, np.float32(_TINY**2), out=power), out=power)
+    cepstrum = scipy.fft.irfft(power, axis=1)
     first = int(sample_rate_hz / _HIGH_HZ)
     peaks = np.argmax(cepstrum[:, first : _WINDOW_LENGTH // 2], axis=1)
     # The first place means that there is no peak within the range.
@@ -148,12 +149,12 @@ def dominant_hz(gated: np.ndarray, sample_rate_hz: int) -> np.ndarray:
 
 
 def _frames(samples: np.ndarray, hop_length: int) -> np.ndarray:
-    """Whole windows, (windows, 2048), each a copy; of a shorter clip one, with zeros behind."""
+    """Whole windows, (windows, 2048), a view; of a shorter clip one, with zeros behind."""
     if len(samples) <= _WINDOW_LENGTH:
         return np.pad(samples, (0, _WINDOW_LENGTH - len(samples)))[None]
     # seewave leaves out a window that ends with the last sample.
     windows = np.lib.stride_tricks.sliding_window_view(samples[:-1], _WINDOW_LENGTH)
-    return windows[::hop_length].copy()
+    return windows[::hop_length]
 
 
 @lru_cache(maxsize=64)
