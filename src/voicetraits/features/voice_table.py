@@ -20,7 +20,6 @@ from functools import lru_cache
 import numba
 import numpy as np
 import scipy.fft
-import scipy.signal
 
 from voicetraits.features import spectrum
 from voicetraits.features.feature import Feature
@@ -169,16 +168,17 @@ _DECIMATION, _TAPS = 16, 193
 
 def _low_spectrum_properties(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """seewave's properties of the spectrum, 0 to 280 Hz, of the utterance under one Hann window."""
-    low = _decimate(samples, _low_pass(sample_rate_hz), _DECIMATION)
+    low = _decimate(samples, _low_pass(), _DECIMATION)
     frequencies_hz, amplitudes = spectrum.utterance_spectrum(low * np.hanning(len(low)), sample_rate_hz / _DECIMATION)
     return spectrum.spectrum_properties(frequencies_hz, amplitudes, low_hz=0, high_hz=_HIGH_HZ)
 
 
 @lru_cache
-def _low_pass(sample_rate_hz: int) -> np.ndarray:
+def _low_pass() -> np.ndarray:
     """Passes up to 280 Hz, and stops what decimation would fold there."""
-    low_rate_hz = sample_rate_hz / _DECIMATION
-    return scipy.signal.firwin(_TAPS, low_rate_hz / 2, window=("kaiser", 8.0), fs=sample_rate_hz).astype(np.float32)
+    cutoff = 1 / _DECIMATION  # half the low rate, relative to half the rate
+    taps = np.sinc(cutoff * (np.arange(_TAPS) - _TAPS // 2)) * np.kaiser(_TAPS, 8.0)
+    return (taps / taps.sum()).astype(np.float32)
 
 
 @numba.njit(cache=True)
