@@ -53,7 +53,7 @@ class PraatClip:
         }
 
     def formants_hz(self, ceiling_hz: float = 5500.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Middles of frames in samples, (frames,); F1 to F4 and their bandwidths there, (frames, 4), NaN if none."""
+        """Middles of frames in samples, (frames,); F1 to F4 and bandwidths there, (frames, 4), NaN if there is none."""
         formants = self.sound.to_formant_burg(time_step=HOP_SECONDS, maximum_formant=ceiling_hz)
         times = formants.xs()
         frequencies = [[formants.get_value_at_time(n, time) for n in range(1, 5)] for time in times]
@@ -68,12 +68,8 @@ class PraatClip:
         cepstrogram = call(self.sound, "To PowerCepstrogram", 60, HOP_SECONDS, 5000, 50)
         smoothed = call(cepstrogram, "Smooth", 0.02, 0.0005)
         slices = (call(smoothed, "To PowerCepstrum (slice)", time) for time in seconds)
-        return np.array(
-            [
-                call(one, "Get peak prominence", 60, 330, "Parabolic", 0.001, 0.05, "Straight", "Robust")
-                for one in slices
-            ]
-        )
+        settings = (60, 330, "Parabolic", 0.001, 0.05, "Straight", "Robust")
+        return np.array([call(one, "Get peak prominence", *settings) for one in slices])
 
 
 def places(cycles: parselmouth.Data) -> np.ndarray:
@@ -84,16 +80,22 @@ def places(cycles: parselmouth.Data) -> np.ndarray:
 
 def pitch_of(f0_hz: np.ndarray, samples: int, folder) -> parselmouth.Pitch:
     """A Pitch object with this F0 on this project's frames, 0 where unvoiced; Praat makes them from text files only."""
-    frames = [
-        "intensity = 1\nnCandidates = 1\ncandidate []:\ncandidate [1]:\n"
-        f"frequency = {hz:.17g}\nstrength = {float(hz > 0)}"
-        for hz in f0_hz
+    lines = [
+        'File type = "ooTextFile"',
+        'Object class = "Pitch 1"',
+        "",
+        "xmin = 0",
+        f"xmax = {samples / RATE_HZ}",
+        f"nx = {len(f0_hz)}",
+        f"dx = {HOP_SECONDS}",
+        f"x1 = {0.5 / RATE_HZ}",
+        "ceiling = 600",
+        "maxnCandidates = 1",
+        "frame []:",
     ]
-    head = (
-        f'File type = "ooTextFile"\nObject class = "Pitch 1"\n\nxmin = 0\nxmax = {samples / RATE_HZ}\n'
-        f"nx = {len(f0_hz)}\n"
-        f"dx = {HOP_SECONDS}\nx1 = {0.5 / RATE_HZ}\nceiling = 600\nmaxnCandidates = 1\nframe []:\n"
-    )
+    for i, hz in enumerate(f0_hz, start=1):
+        lines += [f"frame [{i}]:", "intensity = 1", "nCandidates = 1", "candidate []:", "candidate [1]:"]
+        lines += [f"frequency = {hz:.17g}", f"strength = {float(hz > 0)}"]
     file = folder / "contour.Pitch"
-    file.write_text(head + "".join(f"frame [{i + 1}]:\n{frame}\n" for i, frame in enumerate(frames)))
+    file.write_text("\n".join(lines) + "\n")
     return parselmouth.read(str(file))

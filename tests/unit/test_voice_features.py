@@ -1,5 +1,6 @@
 """Voice features of signals whose answer is known, and of signals that have none."""
 
+import librosa
 import numpy as np
 import pytest
 import scipy.signal
@@ -263,6 +264,15 @@ def test_balance_of_two_tones():
     values = balance_of(samples.power[5:-5])
     assert values["alpha_ratio_mean_db"] == pytest.approx(12, abs=0.3)
     assert values["hammarberg_index_mean_db"] == pytest.approx(12, abs=0.3)
+
+
+def test_bands_of_loudness_are_librosas_triangles():
+    triangles = librosa.filters.mel(
+        sr=RATE_HZ, n_fft=PARAMS.n_fft, n_mels=26, fmin=20, fmax=8000, htk=True, norm=None, dtype=np.float64
+    )
+    peaks_hz = librosa.mel_frequencies(28, fmin=20, fmax=8000, htk=True)[1:-1]
+    expected = triangles * spectral_balance.equal_loudness(peaks_hz)[:, None] / WINDOW_ENERGY
+    np.testing.assert_allclose(BALANCE._filters.T, expected, rtol=1e-3, atol=1e-6 * expected.max())
 
 
 def test_loudness_grows_by_the_power_of_a_third():

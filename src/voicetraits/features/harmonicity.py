@@ -86,14 +86,15 @@ class NoiseRatioTracker:
         if peak == 0 or not len(centres):
             return ratios_db
         sums = np.concatenate([[0.0], np.cumsum(samples, dtype=np.float64)])
-        windows, spans, energies, places, unvoiced = _correlated(
+        windows, spans, places, unvoiced = _windows_and_spans(
             samples, sums, centres, self._window_length, self._max_lag, self._size, peak
         )
         if not len(places):
             return ratios_db
-        spectrum = np.conj(scipy.fft.rfft(windows, axis=1)) * scipy.fft.rfft(spans, axis=1)
+        spectrum = scipy.fft.rfft(spans, axis=1)  # (sounding frames, bins)
+        spectrum *= scipy.fft.rfft(windows, axis=1).conj()
         products = scipy.fft.irfft(spectrum, self._size, axis=1)  # (sounding frames, lags)
-        ratios_db[places] = _ratios(products, energies, unvoiced, self._max_lag)
+        ratios_db[places] = _ratios(products, windows, spans, unvoiced, self._window_length, self._max_lag)
         return ratios_db
 
     @property
@@ -169,52 +170,53 @@ class HarmonicTracker:
 
 
 @numba.njit(cache=True)
-def _correlated(samples, sums, centres, length, max_lag, size, peak):  # pragma: no cover
-    """Of each frame that sounds: a window, the span from it to the longest lag, and what norms their products."""
+def _windows_and_spans(samples, sums, centres, length, max_lag, size, peak):  # pragma: no cover
+    """Of each frame that sounds, without their mean: a window and the span from its start to the end of the last lag.
+
+    With them which frames these are, and how strong a correlation silence stands for. Frames that reach beyond the clip
+    are left out.
+    """
     n, frames = len(samples), len(centres)
     windows, spans = np.zeros((frames, size), np.float32), np.zeros((frames, size), np.float32)
-    energies = np.zeros((frames, max_lag + 1))
     places, unvoiced = np.empty(frames, np.int64), np.empty(frames)
     sounding = 0
     for t in range(frames):
         centre = centres[t]
-        low, high = max(0, centre - length), min(n, centre + length)
-        mean = np.float32((sums[high] - sums[low]) / max(1, high - low))
+        start = centre - length
+        if start < 0 or start + length + max_lag > n:
+            continue
+        mean = np.float32((sums[min(n, centre + length)] - sums[start]) / (min(n, centre + length) - start))
         local = np.float32(0.0)
-        for i in range(max(0, centre - length // 2), min(n, centre + length // 2 + 1)):
+        for i in range(centre - length // 2, min(n, centre + length // 2 + 1)):
             local = max(local, abs(samples[i] - mean))
         unvoiced[sounding] = max(0.0, 2.0 - min(1.0, local / peak) / _SILENCE_THRESHOLD)
         if unvoiced[sounding] >= 1:
-            continue
-        start = centre - length
-        if start < 0 or start + length + max_lag > n:
             continue
         for i in range(length):
             windows[sounding, i] = samples[start + i] - mean
         for i in range(length + max_lag):
             spans[sounding, i] = samples[start + i] - mean
-        own, shifted = 0.0, 0.0
-        for i in range(length):
-            own += np.float64(windows[sounding, i]) ** 2
-        shifted = own
-        for lag in range(max_lag + 1):
-            energies[sounding, lag] = np.sqrt(own * shifted)
-            if lag < max_lag:
-                shifted += np.float64(spans[sounding, lag + length]) ** 2 - np.float64(spans[sounding, lag]) ** 2
-                shifted = max(shifted, 0.0)
         places[sounding] = t
         sounding += 1
-    return windows[:sounding], spans[:sounding], energies[:sounding], places[:sounding], unvoiced[:sounding]
+    return windows[:sounding], spans[:sounding], places[:sounding], unvoiced[:sounding]
 
 
 @numba.njit(cache=True)
-def _ratios(products, energies, unvoiced, max_lag):  # pragma: no cover
+def _ratios(products, windows, spans, unvoiced, length, max_lag):  # pragma: no cover
     """Harmonics-to-noise ratios in dB from each frame's highest correlation; NaN where silence is likelier."""
     ratios_db = np.full(len(products), np.nan)
-    r = np.empty(max_lag + 1)
+    norms, r = np.empty(max_lag + 1), np.empty(max_lag + 1)
     for t in range(len(products)):
+        own = 0.0
+        for i in range(length):
+            own += np.float64(windows[t, i]) * np.float64(windows[t, i])
+        shifted = own
         for lag in range(max_lag + 1):
-            r[lag] = products[t, lag] / energies[t, lag] if energies[t, lag] > 0 else 0.0
+            norms[lag] = own * shifted
+            gained, lost = np.float64(spans[t, lag + length]), np.float64(spans[t, lag])
+            shifted = max(0.0, shifted + gained * gained - lost * lost)
+        for lag in range(max_lag + 1):
+            r[lag] = products[t, lag] / np.sqrt(norms[lag] + _FLOOR * _FLOOR)
         best = unvoiced[t]
         for lag in range(2, max_lag):
             if r[lag] <= 0 or r[lag] <= r[lag - 1] or r[lag] < r[lag + 1]:

@@ -9,7 +9,7 @@ import scipy.fft
 
 #: Blocks are this many times the smallest numbers of samples that last equally long at both rates (16 and 11 samples
 #: from 16 to 11 kHz); the margins of each, where its ends wrap round, are dropped.
-_BLOCK_UNITS, _MARGIN_UNITS = 512, 64
+_BLOCK_UNITS, _MARGIN_UNITS = 1024, 128
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class LowRate:
         padded[margin : margin + len(samples)] = samples
         frames = np.lib.stride_tricks.sliding_window_view(padded, _BLOCK_UNITS * down)[::step]  # (blocks, samples)
         spectrum = scipy.fft.rfft(frames, axis=1)[:, : _BLOCK_UNITS * up // 2 + 1]
+        spectrum[:, -1] = 0  # half the lower rate itself would count twice
         low = scipy.fft.irfft(spectrum, _BLOCK_UNITS * up, axis=1)[:, _MARGIN_UNITS * up : -_MARGIN_UNITS * up]
         return (low.ravel() * np.float32(up / down))[: -(-len(samples) * up // down)]
 

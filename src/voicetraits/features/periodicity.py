@@ -26,7 +26,7 @@ _MAX_CANDIDATES = 15
 #: Costs of a step hold for frames this far apart.
 _COST_STEP_SECONDS = 0.01
 #: Frames transformed at a time, so that they stay in the cache.
-_TILE = 48
+_TILE = 256
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def glottal_cycles(samples: np.ndarray, f0_hz: np.ndarray, *, sample_rate_hz: in
         (cycles,) places in samples, with fractions, ascending.
     """
     contour = np.nan_to_num(f0_hz, nan=0.0)
-    return _walk(samples.astype(np.float64), contour / sample_rate_hz, float(hop_length))
+    return _walk(np.asarray(samples, np.float32), contour / sample_rate_hz, float(hop_length))
 
 
 def perturbation_statistics(samples: np.ndarray, cycles: np.ndarray, sample_rate_hz: int) -> np.ndarray:
@@ -194,21 +194,22 @@ def _best_match(y, place, width, low, high):  # pragma: no cover
     offsets = last - first + 1
     if offsets < 3 or length < 3:
         return -1.0, 0.0, 0.5 * (low + high)
-    products = np.zeros(offsets)
+    products = np.zeros(offsets, np.float32)
     energy = 0.0
     for i in range(length):
         a = y[left + i]
-        energy += a * a
+        energy += np.float64(a) * np.float64(a)
         for k in range(offsets):
             products[k] += a * y[first + i + k]
     other = 0.0
     for i in range(length):
-        other += y[first + i] * y[first + i]
+        other += np.float64(y[first + i]) * np.float64(y[first + i])
     for k in range(offsets):
         norm = energy * other
         products[k] = products[k] / np.sqrt(norm) if norm > 0 else 0.0
         if k < offsets - 1:
-            other = max(0.0, other - y[first + k] ** 2 + y[first + k + length] ** 2)
+            lost, gained = np.float64(y[first + k]), np.float64(y[first + k + length])
+            other = max(0.0, other - lost * lost + gained * gained)
     best = -1
     for k in range(1, offsets - 1):
         is_peak = products[k] >= products[k - 1] and products[k] >= products[k + 1]
@@ -219,10 +220,11 @@ def _best_match(y, place, width, low, high):  # pragma: no cover
     local = 0.0
     for i in range(first + best, first + best + length):
         local = max(local, abs(y[i]))
-    correlation, shift = products[best], 0.0
-    curvature = 2 * products[best] - products[best - 1] - products[best + 1]
+    correlation, shift = np.float64(products[best]), 0.0
+    below, above = np.float64(products[best - 1]), np.float64(products[best + 1])
+    curvature = 2 * correlation - below - above
     if curvature > 0:
-        slope = 0.5 * (products[best + 1] - products[best - 1])
+        slope = 0.5 * (above - below)
         correlation += 0.5 * slope * slope / curvature
         shift = slope / curvature
     return correlation, local, place + (first + best - left) + shift

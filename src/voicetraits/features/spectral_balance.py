@@ -9,7 +9,6 @@ Am. 87 (1990), 1738-1752, summed over bands.
 from dataclasses import dataclass
 from functools import cached_property
 
-import librosa
 import numba
 import numpy as np
 
@@ -21,6 +20,7 @@ _SLOPES_HZ = ((0.0, 500.0), (500.0, 1500.0))
 _MEL_BANDS = 26
 _MEL_HZ = (20.0, 8000.0)
 _COMPRESSION = 0.33
+_QUANTILES = np.array([0.2, 0.5, 0.8])
 _FLOOR = 1e-12
 
 _VOICED = (
@@ -75,10 +75,13 @@ class SpectralBalance:
             (14,) in the order of `describe`.
         """
         places = np.flatnonzero(voiced)
-        frames = np.concatenate([_ratios(power, places, self._bin_hz), self._slopes(power[places])], axis=1)
+        frames = np.concatenate(
+            [_ratios(power, places, self._bin_hz), self._slopes(power[places, : len(self._slope_weights)])], axis=1
+        )
         balance = np.stack([frames.mean(axis=0), frames.std(axis=0)], axis=1) if len(frames) else np.zeros((4, 2))
         loudness = self.loudness(power)
-        p20, p50, p80 = np.interp([0.2, 0.5, 0.8], np.linspace(0, 1, len(loudness)), np.sort(loudness))
+        ordered = np.sort(loudness)
+        p20, p50, p80 = np.interp(_QUANTILES * (len(ordered) - 1), np.arange(len(ordered)), ordered)
         return np.array([*balance.ravel(), loudness.mean(), loudness.std(), p20, p50, p80, p80 - p20])
 
     def loudness(self, power: np.ndarray) -> np.ndarray:
@@ -109,11 +112,13 @@ class SpectralBalance:
     @cached_property
     def _filters(self) -> np.ndarray:
         """(bins, 26): triangles evenly spaced in mel, times the ear's sensitivity at their peaks."""
-        low_hz, high_hz = _MEL_HZ
-        triangles = librosa.filters.mel(
-            sr=self.sample_rate_hz, n_fft=self.n_fft, n_mels=_MEL_BANDS, fmin=low_hz, fmax=high_hz, htk=True, norm=None
-        )
-        peaks_hz = librosa.mel_frequencies(_MEL_BANDS + 2, fmin=low_hz, fmax=high_hz, htk=True)[1:-1]
+        edges_mel = np.linspace(*(1127 * np.log1p(np.array(_MEL_HZ) / 700)), _MEL_BANDS + 2)
+        edges_hz = 700 * np.expm1(edges_mel / 1127)
+        rising = (np.arange(self.n_fft // 2 + 1) * self._bin_hz - edges_hz[:, None]) / np.diff(edges_hz, append=1)[
+            :, None
+        ]
+        triangles = np.minimum(rising[:-2], 1 - rising[1:-1]).clip(0)  # (26, bins)
+        peaks_hz = edges_hz[1:-1]
         return (triangles * equal_loudness(peaks_hz)[:, None] / self.window_energy).T.astype(np.float32)
 
 

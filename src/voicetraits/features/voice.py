@@ -10,9 +10,9 @@ from voicetraits.features.feature import Feature
 from voicetraits.features.low_rate import LowRate
 from voicetraits.features.periodicity import PeriodicityTracker
 
-#: Formants, the harmonics-to-noise ratio, harmonics and the cepstrum are looked at every so many seconds: medians and
-#: means over a clip gain nothing from more.
-_STEP_SECONDS = 0.020
+#: Formants are looked at every so many seconds, harmonicity less often still: medians and means over a clip change by
+#: less than they differ from clip to clip.
+_FORMANT_STEP_SECONDS, _HARMONICITY_STEP_SECONDS = 0.020, 0.030
 
 
 def describe() -> list[Feature]:
@@ -57,22 +57,22 @@ class VoiceFeatures:
             (features,) float64 in the order of `describe`, always finite.
         """
         voiced = ~np.isnan(f0_hz)
-        step = max(1, round(_STEP_SECONDS * self.sample_rate_hz / self.hop_length))
-        chosen = np.flatnonzero(voiced)[::step]  # every so many voiced frames, however short the stretches are
-        centres = self._low_rate.places(chosen * self.hop_length)
-        everywhere = np.arange(0, len(samples), step * self.hop_length)
+        # Every so many voiced frames, however short the stretches are.
+        of_formants = np.flatnonzero(voiced)[:: self._frames(_FORMANT_STEP_SECONDS)]
+        of_harmonics = np.flatnonzero(voiced)[:: self._frames(_HARMONICITY_STEP_SECONDS)]
+        everywhere = np.arange(0, len(samples), self._frames(_HARMONICITY_STEP_SECONDS) * self.hop_length)
         low = self._low_rate(samples)
-        contour_hz, _ = self._periodicity(low, self._low_rate.places(np.arange(len(f0_hz)) * self.hop_length))
+        contour_hz, _ = self._periodicity(low, self._places(np.arange(len(f0_hz))))
         cycles = perturbation.glottal_cycles(
             samples, contour_hz, sample_rate_hz=self.sample_rate_hz, hop_length=self.hop_length
         )
         return np.concatenate(
             [
-                formants.formant_statistics(*self._formants(low, centres)),
+                formants.formant_statistics(*self._formants(low, self._places(of_formants))),
                 perturbation.perturbation_statistics(samples, cycles, self.sample_rate_hz),
                 harmonicity.harmonicity_statistics(
                     self._noise(samples, everywhere),
-                    *self._harmonics(low, centres, f0_hz[chosen]),
+                    *self._harmonics(low, self._places(of_harmonics), f0_hz[of_harmonics]),
                 ),
                 self._balance(power, voiced),
                 voice_table.voice_table_columns(samples, self.sample_rate_hz),
@@ -81,6 +81,13 @@ class VoiceFeatures:
                 ),
             ]
         )
+
+    def _frames(self, seconds: float) -> int:
+        return max(1, round(seconds * self.sample_rate_hz / self.hop_length))
+
+    def _places(self, frames: np.ndarray) -> np.ndarray:
+        """Middles of frames, in samples at the low rate."""
+        return self._low_rate.places(frames * self.hop_length)
 
     @cached_property
     def _low_rate(self) -> LowRate:

@@ -20,7 +20,6 @@ from functools import lru_cache
 import numba
 import numpy as np
 import scipy.fft
-import scipy.signal
 
 from voicetraits.features import spectrum
 from voicetraits.features.feature import Feature
@@ -86,13 +85,8 @@ def voice_table_columns(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     khz = {name: properties[name] / 1000 for name in _PROPERTIES if name.endswith("_hz")}
     loudest = float(np.abs(samples).max()) if len(samples) else 0.0
     gated = _gate(samples, np.float32(_THRESHOLD_SHARE * loudest))
-    f0_khz = fundamental_hz(gated, sample_rate_hz) / 1000
-    f0_khz = f0_khz[~np.isnan(f0_khz)]
-    dominant_khz = dominant_hz(gated, sample_rate_hz) / 1000
-    changes = np.abs(np.diff(dominant_khz))
-    changes = changes[~np.isnan(changes)]
-    dominant_khz = dominant_khz[~np.isnan(dominant_khz)]
-    mindom, maxdom = _extremes(dominant_khz)
+    meanfun, minfun, maxfun, _ = _track_statistics(fundamental_hz(gated, sample_rate_hz) / 1000)
+    meandom, mindom, maxdom, change = _track_statistics(dominant_hz(gated, sample_rate_hz) / 1000)
     return np.array(
         [
             khz["mean_frequency_hz"],
@@ -107,13 +101,14 @@ def voice_table_columns(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
             properties["flatness"],
             khz["mode_hz"],
             khz["mean_frequency_hz"],
-            _mean(f0_khz),
-            *_extremes(f0_khz),
-            _mean(dominant_khz),
+            meanfun,
+            minfun,
+            maxfun,
+            meandom,
             mindom,
             maxdom,
             maxdom - mindom,
-            changes.mean() / (maxdom - mindom) if len(changes) and maxdom > mindom else 0.0,
+            change / (maxdom - mindom) if maxdom > mindom else 0.0,
         ]
     )
 
@@ -125,12 +120,13 @@ def fundamental_hz(gated: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     sounding = np.flatnonzero(frames.any(axis=1))
     if not len(sounding):
         return f0_hz
-    kept = frames[sounding]
-    kept[kept == 0] = _TINY
-    spectra = scipy.fft.rfft(kept, axis=1)
+    filled = _frames(np.where(gated == 0, np.float32(_TINY), gated), _WINDOW_LENGTH // 2)
+    spectra = scipy.fft.rfft(filled if len(sounding) == len(filled) else filled[sounding], axis=1)
     # The logarithm of the power is twice that of the amplitude: its cepstrum has the same peak.
-    power = np.square(spectra.real) + np.square(spectra.imag)
-    cepstrum = scipy.fft.irfft(np.log(np.maximum(power, np.float32(_TINY**2))), axis=1)
+    power = np.square(spectra.real)
+    power += np.square(spectra.imag)
+    np.log(np.maximum(power, np.float32(_TINY**2), out=power), out=power)
+    cepstrum = scipy.fft.irfft(power, axis=1)
     first = int(sample_rate_hz / _HIGH_HZ)
     peaks = np.argmax(cepstrum[:, first : _WINDOW_LENGTH // 2], axis=1)
     # The first place means that there is no peak within the range.
@@ -152,25 +148,17 @@ def dominant_hz(gated: np.ndarray, sample_rate_hz: int) -> np.ndarray:
 
 
 def _frames(samples: np.ndarray, hop_length: int) -> np.ndarray:
-    """Whole windows, (windows, 2048), each a copy; of a shorter clip one, with zeros behind."""
+    """Whole windows, (windows, 2048), a view; of a shorter clip one, with zeros behind."""
     if len(samples) <= _WINDOW_LENGTH:
         return np.pad(samples, (0, _WINDOW_LENGTH - len(samples)))[None]
     # seewave leaves out a window that ends with the last sample.
     windows = np.lib.stride_tricks.sliding_window_view(samples[:-1], _WINDOW_LENGTH)
-    return windows[::hop_length].copy()
+    return windows[::hop_length]
 
 
 @lru_cache(maxsize=64)
 def _hann(length: int) -> np.ndarray:
     return np.hanning(length).astype(np.float32)
-
-
-def _mean(values: np.ndarray) -> float:
-    return values.mean() if len(values) else 0.0
-
-
-def _extremes(values: np.ndarray) -> tuple[float, float]:
-    return (values.min(), values.max()) if len(values) else (0.0, 0.0)
 
 
 _PROPERTIES = tuple(feature.name.removeprefix("_") for feature in spectrum.describe("", 0, _HIGH_HZ))
@@ -180,16 +168,36 @@ _DECIMATION, _TAPS = 16, 193
 
 def _low_spectrum_properties(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """seewave's properties of the spectrum, 0 to 280 Hz, of the utterance under one Hann window."""
-    low = _decimate(samples, _low_pass(sample_rate_hz), _DECIMATION)
+    low = _decimate(samples, _low_pass(), _DECIMATION)
     frequencies_hz, amplitudes = spectrum.utterance_spectrum(low * np.hanning(len(low)), sample_rate_hz / _DECIMATION)
     return spectrum.spectrum_properties(frequencies_hz, amplitudes, low_hz=0, high_hz=_HIGH_HZ)
 
 
 @lru_cache
-def _low_pass(sample_rate_hz: int) -> np.ndarray:
+def _low_pass() -> np.ndarray:
     """Passes up to 280 Hz, and stops what decimation would fold there."""
-    low_rate_hz = sample_rate_hz / _DECIMATION
-    return scipy.signal.firwin(_TAPS, low_rate_hz / 2, window=("kaiser", 8.0), fs=sample_rate_hz).astype(np.float32)
+    cutoff = 1 / _DECIMATION  # half the low rate, relative to half the rate
+    taps = np.sinc(cutoff * (np.arange(_TAPS) - _TAPS // 2)) * np.kaiser(_TAPS, 8.0)
+    return (taps / taps.sum()).astype(np.float32)
+
+
+@numba.njit(cache=True)
+def _track_statistics(track):  # pragma: no cover
+    """Mean, smallest, largest, and mean absolute step to the next value, of those that are not NaN; 0 without any."""
+    total, low, high, count = 0.0, np.inf, -np.inf, 0
+    steps, step_count = 0.0, 0
+    for i in range(len(track)):
+        if np.isnan(track[i]):
+            continue
+        total += track[i]
+        low, high = min(low, track[i]), max(high, track[i])
+        count += 1
+        if i + 1 < len(track) and not np.isnan(track[i + 1]):
+            steps += abs(track[i + 1] - track[i])
+            step_count += 1
+    if count == 0:
+        return 0.0, 0.0, 0.0, 0.0
+    return total / count, low, high, steps / max(1, step_count)
 
 
 @numba.njit(cache=True)
