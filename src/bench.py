@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from voicetraits import params, stage
-from voicetraits.bench import features
+from voicetraits.bench import features, pipeline
 from voicetraits.bench.speech import clips_of_mirror, clips_of_shards
 from voicetraits.features.extractor import FeaturizeParams
 from voicetraits.files import write_json, written_aside
 from voicetraits.unpacking import ExtractParams
 
 FOLDER = Path("metrics/bench")
-RENDERERS = {"features": features.render}
+RENDERERS = {"features": features.render, "pipeline": pipeline.render}
 CLIPS, RUNS = 24, 5
 
 
@@ -43,6 +43,11 @@ def main() -> None:
         figures = {"source": source, "fresh_process": features.fresh_process(clips[0], featurize)}
         figures |= features.measure(clips, featurize, runs=arguments.runs)
         write_json(figures, FOLDER / "features.json")
+    if "pipeline" in arguments.parts:
+        # On the project's own disk, where files can be linked rather than copied.
+        scratch = Path(".dvc/tmp")
+        scratch.mkdir(parents=True, exist_ok=True)
+        write_json(pipeline.measure(Path.cwd(), scratch), FOLDER / "pipeline.json")
     with written_aside(FOLDER / "README.md") as aside:
         aside.write_text(page(), encoding="utf-8")
     print(page())

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,16 +33,17 @@ class Cost:
 
 
 class Project:
-    """A clone of this repository's last commit, with a work store of its own.
+    """A clone of a repository's last commit, with a work store of its own.
 
     Args:
+        repository: what to clone.
         folder: where to put it; must not exist.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, repository: Path, folder: Path) -> None:
         self.folder = folder
         self.store = folder.parent / f"{folder.name}-store"
-        subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ".", str(folder)], check=True)
+        subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(repository), str(folder)], check=True)
 
     def set(self, values: Mapping[str, Any]) -> None:
         """Write values into params.yaml, by dotted keys."""
@@ -69,19 +70,28 @@ class Project:
         return self._run(sys.executable, "-m", "dvc", *arguments)
 
     def _run(self, *command: str) -> Cost:
-        # Stages call `python`: this one.
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        env = {**os.environ, "PATH": path, "VOICETRAITS_CACHE": str(self.store)}
-        started = time.perf_counter()
-        with subprocess.Popen(
-            command, cwd=self.folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
-            peak = _Peak(process.pid)
-            output, _ = process.communicate()
-            seconds = time.perf_counter() - started
-        if process.returncode:
-            raise DataError(f"`{' '.join(command)}` failed in {self.folder}: {output.strip()}")
-        return Cost(seconds, peak.end() / 1e6)
+        return watched(command, self.folder, {"VOICETRAITS_CACHE": str(self.store)})
+
+
+def watched(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Cost:
+    """Run a command in a folder, with more environment variables; what it took.
+
+    Raises:
+        DataError: it fails; the message has what it printed.
+    """
+    # Stages call `python`: this one.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    env = {**os.environ, "PATH": path, **environment}
+    started = time.perf_counter()
+    with subprocess.Popen(
+        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        peak = _Peak(process.pid)
+        output, _ = process.communicate()
+        seconds = time.perf_counter() - started
+    if process.returncode:
+        raise DataError(f"`{' '.join(command)}` failed in {folder}: {output.strip()}")
+    return Cost(seconds, peak.end() / 1e6)
 
 
 class _Peak:

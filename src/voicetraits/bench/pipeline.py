@@ -1,0 +1,157 @@
+"""From archives to features: how fast on all cores, how time and memory grow with the corpus, what growth costs.
+
+The archives are the demo corpus with many speakers, so that no network and no other corpus is needed.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from voicetraits.bench.project import Cost, Project
+from voicetraits.bench.timing import machine
+
+#: All of VoxForge.
+VOXFORGE_HOURS = 108.0
+UTTERANCES = (1_000, 4_000, 16_000)
+#: Of the demo; so few that its speakers give more than is asked for.
+_UTTERANCES_A_SPEAKER, _CLIPS_AN_ARCHIVE = 11, 4
+_STAGES = ("extract", "featurize")
+_VERSIONS = ("dvc", "isal", "numba", "numpy", "pyarrow", "scipy", "soundfile")
+
+
+def measure(repository: Path, scratch: Path, utterances: Sequence[int] = UTTERANCES) -> dict[str, Any]:
+    """Run the benchmark.
+
+    Args:
+        repository: whose last commit is measured.
+        scratch: a folder on a disk with room, in which a folder is made and removed.
+        utterances: about how many, ascending; of the second size the workers are counted and growth is measured.
+    """
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        project = Project(repository, Path(folder).resolve() / "project")
+        project.set({"corpus": "demo", "corpora.demo.speakers": utterances[-1] // _UTTERANCES_A_SPEAKER})
+        _select(project, utterances[0])
+        _from_archives(project)  # kernels are compiled once on a machine, which is measured elsewhere
+        by_size = _by_size(project, utterances)
+        return {
+            "machine": machine(_VERSIONS),
+            "by_size": by_size,
+            "by_workers": _by_workers(project, utterances[1]),
+            "voxforge_minutes": _voxforge_minutes(list(by_size.values())),
+            "growth": _growth(project, utterances[1]),
+            "repro_of_nothing_seconds": _repro_of_nothing(project, utterances[-1]),
+        }
+
+
+def render(figures: dict[str, Any]) -> str:
+    """The figures of `measure` as Markdown."""
+    m, growth = figures["machine"], figures["growth"]
+    versions = ", ".join(f"{name} {m[name]}" for name in ("python", *_VERSIONS))
+    sizes = [
+        f"| {size['utterances']:,} | {size['audio_seconds'] / 3600:.2f} | {size['extract_seconds']:.1f} | "
+        f"{size['featurize_seconds']:.1f} | {size['audio_seconds_per_second']:,.0f} | "
+        f"{size['extract_peak_megabytes']:.0f} | {size['featurize_peak_megabytes']:.0f} |"
+        for size in figures["by_size"].values()
+    ]
+    workers = figures["by_workers"]
+    lines = [
+        "## From archives to features",
+        "",
+        f"The demo corpus with more speakers; {m['processor']}, {m['system']}; {versions}. Stages as `dvc repro` runs "
+        "them, on all cores, with an empty work store and compiled kernels.",
+        "",
+        "| utterances | hours | extract, s | featurize, s | audio seconds per second | extract, peak MB of a process | "
+        "featurize, peak MB of a process |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        *sizes,
+        "",
+        f"Two workers are {workers['speedup']:.2f} times as fast as one ({workers['1']['seconds']:.1f} s, "
+        f"{workers['2']['seconds']:.1f} s). The straight line through these times gives "
+        f"**{figures['voxforge_minutes']:.1f} minutes** for all of VoxForge ({VOXFORGE_HOURS:.0f} hours) from .tgz to "
+        "features on this machine, beside the download.",
+        "",
+        f"From {growth['archives_before']:,} to {growth['archives_after']:,} archives: {growth['seconds']:.1f} s, "
+        f"{growth['share']:.0%} of the {growth['seconds_from_nothing']:.1f} s for all of them from nothing.",
+        "",
+        f"`dvc repro` with nothing to do at the largest size: {figures['repro_of_nothing_seconds']:.1f} s.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _by_workers(project: Project, utterances: int) -> dict[str, Any]:
+    _select(project, utterances)
+    found = {}
+    for workers in (1, 2):
+        project.set({"compute.workers": workers})
+        found[str(workers)] = _from_archives(project)
+    project.set({"compute.workers": None})
+    return {**found, "speedup": found["1"]["seconds"] / found["2"]["seconds"]}
+
+
+def _by_size(project: Project, utterances: Sequence[int]) -> dict[str, dict[str, float]]:
+    found = {}
+    for count in utterances:
+        _select(project, count)
+        found[str(count)] = _from_archives(project)
+    return found
+
+
+def _voxforge_minutes(sizes: Sequence[Mapping[str, float]]) -> float:
+    """What all of VoxForge would take on this machine: the line through the measured times over audio seconds."""
+    slope, start = np.polyfit([size["audio_seconds"] for size in sizes], [size["seconds"] for size in sizes], 1)
+    return float(start + slope * VOXFORGE_HOURS * 3600) / 60
+
+
+def _growth(project: Project, utterances: int) -> dict[str, float]:
+    """Ten per cent more archives, beside a run of all of them from nothing."""
+    more = utterances * 11 // 10
+    _select(project, utterances)
+    _from_archives(project)
+    _select(project, more)
+    grown = [project.stage(stage) for stage in _STAGES]
+    anew = _from_archives(project)
+    seconds = sum(cost.seconds for cost in grown)
+    return {
+        "archives_before": utterances // _CLIPS_AN_ARCHIVE,
+        "archives_after": more // _CLIPS_AN_ARCHIVE,
+        "seconds": seconds,
+        "seconds_from_nothing": anew["seconds"],
+        "share": seconds / anew["seconds"],
+    }
+
+
+def _repro_of_nothing(project: Project, utterances: int) -> float:
+    """`dvc repro` when everything is up to date: the median of three."""
+    _select(project, utterances)
+    project.dvc("repro", "--quiet")
+    return float(np.median([project.dvc("repro", "--quiet").seconds for _ in range(3)]))
+
+
+def _select(project: Project, utterances: int) -> None:
+    project.set({"corpora.demo.limit": utterances // _CLIPS_AN_ARCHIVE})
+    project.stage("scrape")
+
+
+def _from_archives(project: Project) -> dict[str, float]:
+    """Extract and featurize what is selected, from nothing."""
+    for kind in ("audio", "features"):
+        project.forget(kind)
+    costs = {stage: project.stage(stage) for stage in _STAGES}
+    clips = pq.read_table(project.folder / "data/audio/clips.parquet", columns=["duration_seconds"])
+    return _figures(costs, len(clips), float(np.sum(clips["duration_seconds"].to_numpy())))
+
+
+def _figures(costs: dict[str, Cost], utterances: int, audio_seconds: float) -> dict[str, float]:
+    seconds = sum(cost.seconds for cost in costs.values())
+    return {
+        "utterances": utterances,
+        "audio_seconds": audio_seconds,
+        "seconds": seconds,
+        **{f"{stage}_seconds": cost.seconds for stage, cost in costs.items()},
+        **{f"{stage}_peak_megabytes": cost.peak_megabytes for stage, cost in costs.items()},
+        "audio_seconds_per_second": audio_seconds / seconds,
+    }
