@@ -101,6 +101,7 @@ class _Peak:
         self._largest = 0
         self._ended = threading.Event()
         self._root = psutil.Process(pid)
+        self._own_command = psutil.Process().cmdline()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
@@ -117,6 +118,8 @@ class _Peak:
                 return
             for process in processes:
                 try:
+                    if process.cmdline() == self._own_command:
+                        continue  # between fork and exec a child has our memory
                     self._largest = max(self._largest, process.memory_info().rss)
                 except (psutil.NoSuchProcess, psutil.ZombieProcess):
                     continue  # it has ended since
