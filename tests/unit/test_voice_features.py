@@ -1,5 +1,7 @@
 """Voice features of signals whose answer is known, and of signals that have none."""
 
+from dataclasses import replace
+
 import librosa
 import numpy as np
 import pytest
@@ -419,6 +421,21 @@ def test_every_feature_is_finite_for_any_voicing():
         one = clip(samples)
         for f0_hz in (60.0, 400.0):
             assert np.isfinite(VOICE(one.samples, one.power, track(one.samples, f0_hz))).all()
+
+
+@pytest.mark.parametrize("ceiling_hz", [5000.0, 6500.0, 8000.0])
+def test_other_ceilings_of_formants(ceiling_hz):
+    one = clip(ODD["voice, silence, voice"])
+    setting = replace(VOICE, formant_ceiling_hz=ceiling_hz)
+    assert np.isfinite(setting(one.samples, one.power, one.f0_hz)).all()
+
+
+@pytest.mark.parametrize("hop_length", [80, 320, 1000])
+def test_other_hops(hop_length):
+    samples = ODD["voice, silence, voice"].astype(np.float32)
+    frames = 1 + len(samples) // hop_length
+    setting = replace(VOICE, hop_length=hop_length)
+    assert np.isfinite(setting(samples, np.ones((frames, 257), np.float32), np.full(frames, 110.0))).all()
 
 
 def test_silence():
