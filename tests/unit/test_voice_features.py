@@ -450,6 +450,7 @@ def test_names_are_unique_and_carry_their_unit():
     endings = {"Hz": "_hz", "dB": "_db", "dB/Hz": "_db_per_hz", "kHz": "_khz", "cm": "_cm", "s": "_seconds"}
     for feature in features:
         assert feature.name.endswith(endings.get(feature.unit, "")), feature
+        assert "|" not in feature.definition  # it stands in a Markdown table
 
 
 def test_louder_is_the_same_voice():
