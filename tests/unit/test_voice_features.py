@@ -1,5 +1,7 @@
 """Voice features of signals whose answer is known, and of signals that have none."""
 
+from dataclasses import replace
+
 import librosa
 import numpy as np
 import pytest
@@ -421,6 +423,21 @@ def test_every_feature_is_finite_for_any_voicing():
             assert np.isfinite(VOICE(one.samples, one.power, track(one.samples, f0_hz))).all()
 
 
+@pytest.mark.parametrize("ceiling_hz", [5000.0, 6500.0, 8000.0])
+def test_other_ceilings_of_formants(ceiling_hz):
+    one = clip(ODD["voice, silence, voice"])
+    setting = replace(VOICE, formant_ceiling_hz=ceiling_hz)
+    assert np.isfinite(setting(one.samples, one.power, one.f0_hz)).all()
+
+
+@pytest.mark.parametrize("hop_length", [80, 320, 1000])
+def test_other_hops(hop_length):
+    samples = ODD["voice, silence, voice"].astype(np.float32)
+    frames = 1 + len(samples) // hop_length
+    setting = replace(VOICE, hop_length=hop_length)
+    assert np.isfinite(setting(samples, np.ones((frames, 257), np.float32), np.full(frames, 110.0))).all()
+
+
 def test_silence():
     values = clip(np.zeros(16_000)).features
     assert all(value == 0 for value in values.values()), values
@@ -433,6 +450,7 @@ def test_names_are_unique_and_carry_their_unit():
     endings = {"Hz": "_hz", "dB": "_db", "dB/Hz": "_db_per_hz", "kHz": "_khz", "cm": "_cm", "s": "_seconds"}
     for feature in features:
         assert feature.name.endswith(endings.get(feature.unit, "")), feature
+        assert "|" not in feature.definition  # it stands in a Markdown table
 
 
 def test_louder_is_the_same_voice():

@@ -15,12 +15,12 @@ _MAX_PERIOD_FACTOR, _MAX_AMPLITUDE_FACTOR = 1.3, 1.6
 
 _NO_CYCLES = " (0 where there are too few cycles)"
 _DEFINITIONS = (
-    ("jitter_local", "mean |Tᵢ − Tᵢ₋₁| / mean T, T the length of a glottal cycle"),
-    ("jitter_rap", "mean |Tᵢ − mean of Tᵢ₋₁ … Tᵢ₊₁| / mean T"),
-    ("jitter_ppq5", "mean |Tᵢ − mean of Tᵢ₋₂ … Tᵢ₊₂| / mean T"),
-    ("shimmer_local", "mean |Aᵢ − Aᵢ₋₁| / mean A, A the RMS amplitude around a cycle's peak"),
-    ("shimmer_apq3", "mean |Aᵢ − mean of Aᵢ₋₁ … Aᵢ₊₁| / mean A"),
-    ("shimmer_apq11", "mean |Aᵢ − mean of Aᵢ₋₅ … Aᵢ₊₅| / mean A"),
+    ("jitter_local", "mean abs(Tᵢ − Tᵢ₋₁) / mean T, T the length of a glottal cycle"),
+    ("jitter_rap", "mean abs(Tᵢ − mean of Tᵢ₋₁ … Tᵢ₊₁) / mean T"),
+    ("jitter_ppq5", "mean abs(Tᵢ − mean of Tᵢ₋₂ … Tᵢ₊₂) / mean T"),
+    ("shimmer_local", "mean abs(Aᵢ − Aᵢ₋₁) / mean A, A the RMS amplitude around a cycle's peak"),
+    ("shimmer_apq3", "mean abs(Aᵢ − mean of Aᵢ₋₁ … Aᵢ₊₁) / mean A"),
+    ("shimmer_apq11", "mean abs(Aᵢ − mean of Aᵢ₋₅ … Aᵢ₊₅) / mean A"),
 )
 
 

@@ -35,7 +35,7 @@ class VoiceFeatures:
         hop_length: distance of the frames of F0 and of the short-time spectrum, in samples.
         n_fft: length of the short-time spectrum's transform.
         window_energy: Σ w² of its window w.
-        formant_ceiling_hz: five formants are sought below it.
+        formant_ceiling_hz: five formants are sought below it; 5000 or more, up to half the sample rate.
     """
 
     sample_rate_hz: int
