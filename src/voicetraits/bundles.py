@@ -35,9 +35,8 @@ from voicetraits.suffixes import is_audio
 # A bundle may be as large as it likes; a member is read into memory.
 _LIMITS = Limits(archive_bytes=10**15, member_bytes=4 * 10**9, members=10**9, compression_ratio=10**6)
 _GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK"
-_MEMBERS, _TEXTS, _LEFT_OUT = "members.parquet", "texts.parquet", "left_out.json"
-_MEMBERS_SCHEMA = pa.schema({"path": pa.string(), "bytes": pa.int64()})
-_TEXTS_SCHEMA = pa.schema({"path": pa.string(), "content": pa.large_binary()})
+_CLIPS, _ABOUT = "clips.parquet", "survey.json"
+_CLIPS_SCHEMA = pa.schema({"path": pa.string(), "bytes": pa.int64()})
 
 
 @section
@@ -66,13 +65,16 @@ class DownloadParams(BundleParams):
 
 @dataclass(frozen=True)
 class Survey:
-    """What is in a bundle: path and size of each clip, path and content of the texts that were asked for.
+    """What is in a bundle.
 
-    `left_out` counts the clips and texts that are no plain files, or stand there twice.
+    Attributes:
+        clips: path: size, of each.
+        texts: path: a file with the content, of those that were asked for.
+        left_out: how many clips and texts are no plain files, or stand there twice.
     """
 
-    clips: Mapping[str, int]
-    texts: Mapping[str, bytes]
+    clips: dict[str, int]
+    texts: Mapping[str, Path]
     left_out: int
 
 
@@ -109,11 +111,12 @@ class Bundle:
         self._bring(store)
         key = make_key(bundle=self.version, texts=texts)
         entry = store.get_or_make("survey", key, lambda folder: self._write_survey(folder, re.compile(texts)))
-        clips, kept = pq.read_table(entry / _MEMBERS), pq.read_table(entry / _TEXTS)
+        clips = pq.read_table(entry / _CLIPS)
+        about = json.loads((entry / _ABOUT).read_text())
         return Survey(
             dict(zip(clips["path"].to_pylist(), clips["bytes"].to_pylist(), strict=True)),
-            dict(zip(kept["path"].to_pylist(), kept["content"].to_pylist(), strict=True)),
-            json.loads((entry / _LEFT_OUT).read_text()),
+            {path: entry / name for path, name in about["texts"].items()},
+            about["left_out"],
         )
 
     def read(self, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
@@ -194,7 +197,7 @@ class Bundle:
     def _write_survey(self, folder: Path, texts: re.Pattern[str]) -> None:
         print(f"scrape: looking through {self.source}", flush=True)
         clips: dict[str, int] = {}
-        kept: dict[str, bytes] = {}
+        kept: dict[str, str] = {}
         left_out: dict[str, str] = {}
         for member in self._members(None):
             path = _plain(member.name)
@@ -206,17 +209,16 @@ class Bundle:
             elif path in clips or path in kept:
                 left_out[path] = "it stands there twice; the first is taken"
             elif is_text:
-                kept[path] = member.content
+                kept[path] = f"text-{len(kept)}"
+                (folder / kept[path]).write_bytes(member.content)
             else:
                 clips[path] = len(member.content)
         if left_out:
             path, reason = next(iter(left_out.items()))
             print(f"scrape: {len(left_out)} members of {self.source} are left out, such as {path}: {reason}")
-        write_json(len(left_out), folder / _LEFT_OUT)
-        clips_table = pa.table({"path": list(clips), "bytes": list(clips.values())}, _MEMBERS_SCHEMA)
-        write_parquet(clips_table, folder / _MEMBERS)
-        texts_table = pa.table({"path": list(kept), "content": list(kept.values())}, _TEXTS_SCHEMA)
-        write_parquet(texts_table, folder / _TEXTS)
+        write_json({"texts": kept, "left_out": len(left_out)}, folder / _ABOUT)
+        table = pa.table({"path": list(clips), "bytes": list(clips.values())}, _CLIPS_SCHEMA)
+        write_parquet(table, folder / _CLIPS)
 
     def _members(self, wanted: Collection[str] | None) -> Iterator[Member]:
         """The members in their order; of a .zip, whose members can be had one by one, only the wanted (None: all)."""

@@ -17,6 +17,7 @@ import json
 import re
 import tarfile
 import unicodedata
+from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -117,15 +118,41 @@ class Layout(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """All that one archive is made from, besides the clips' contents: its texts, and its utterances by name."""
+    """All that one archive is made from, besides the clips' contents.
+
+    Attributes:
+        name: of the archive, without .tgz.
+        speaker: who speaks.
+        utterances: name in the archive: recording.
+        licence: text of LICENSE.
+    """
 
     name: str
-    texts: Mapping[str, str]
+    speaker: Speaker
     utterances: Mapping[str, Recording]
+    licence: str
 
     @property
     def bytes(self) -> int:
         return sum(one.bytes for one in self.utterances.values())
+
+    def texts(self) -> dict[str, str]:
+        """The text files by their path in the archive."""
+        speaker = self.speaker
+        fields = {
+            "User Name": speaker.id,
+            "Speaker ID": json.dumps(speaker.id),
+            "Gender": speaker.gender,
+            "Age": speaker.age,
+            **speaker.details,
+        }
+        readme = "".join(f"{key}: {one_line(text)}\n" for key, text in fields.items())
+        texts = {"LICENSE": self.licence, "etc/README": readme}
+        spoken = {utterance: one_line(one.transcript) for utterance, one in self.utterances.items()}
+        if any(spoken.values()):
+            lines = (f"{utterance} {text}\n" for utterance, text in spoken.items() if text)
+            texts["etc/prompts-original"] = "".join(lines)
+        return texts
 
 
 class Repacked:
@@ -222,7 +249,7 @@ class Repacked:
 
     def _make(self, archives: Sequence[Archive], store: Store) -> Iterator[Fetched]:
         unfinished = {archive.name: _Unfinished(archive, self._plan(archive)) for archive in archives}
-        owners = {path: one for one in unfinished.values() for path in one.paths}
+        owners = {path: one for one in unfinished.values() for path in one.paths()}
         with store.scratch() as folder:
             for path, content in self._layout.read(owners):
                 one = owners[path]
@@ -231,7 +258,7 @@ class Repacked:
                     del unfinished[one.archive.name]
                     yield self._finish(one, folder, store)
         for one in unfinished.values():
-            absent = sorted(one.paths - one.spans.keys())
+            absent = sorted(set(one.paths()) - set(one.there))
             more = f", and {len(absent) - 1} more" if len(absent) > 1 else ""
             yield Fetched(one.archive, failure=f"{absent[0]} is not there or cannot be read{more}")
 
@@ -250,7 +277,7 @@ class Repacked:
     def _key(self, archive: Archive) -> str:
         plan = self._plan(archive)
         clips = (f"{name}\t{one.path}\t{one.version}" for name, one in sorted(plan.utterances.items()))
-        texts = (f"{name}\t{text}" for name, text in sorted(plan.texts.items()))
+        texts = (f"{name}\t{text}" for name, text in sorted(plan.texts().items()))
         return plain_key(self._code, self._layout.version, plan.name, *texts, *clips)
 
     @cached_property
@@ -259,31 +286,38 @@ class Repacked:
 
 
 class _Unfinished:
-    """An archive of which some clips are there: in a scratch file, one behind the other."""
+    """An archive of which some clips are there: in a scratch file, one behind the other.
+
+    There may be millions of clips in unfinished archives, so that little is kept of each.
+    """
 
     def __init__(self, archive: Archive, plan: Plan) -> None:
         self.archive = archive
         self.plan = plan
-        self.paths = {one.path for one in plan.utterances.values()}
-        self.spans: dict[str, tuple[int, int]] = {}  # path: where it begins and ends
-        self._end = 0
+        self.there: list[str] = []  # their paths, in the order of the scratch file
+        self._sizes = array("Q")
 
     @property
     def is_complete(self) -> bool:
-        return len(self.spans) == len(self.paths)
+        return len(self.there) == len(self.plan.utterances)
+
+    def paths(self) -> Iterator[str]:
+        """Of all clips of the archive."""
+        return (one.path for one in self.plan.utterances.values())
 
     def add(self, path: str, content: bytes, folder: Path) -> None:
         with open(folder / self.plan.name, "ab") as file:
             file.write(content)
-        self.spans[path] = (self._end, self._end + len(content))
-        self._end += len(content)
+        self.there.append(path)
+        self._sizes.append(len(content))
 
     def contents(self, folder: Path) -> dict[str, bytes]:
         """Path: content, of all clips; the scratch file is removed."""
         scratch = folder / self.plan.name
-        data = scratch.read_bytes()
+        with open(scratch, "rb") as file:
+            contents = {path: file.read(size) for path, size in zip(self.there, self._sizes, strict=True)}
         scratch.unlink()
-        return {path: data[start:end] for path, (start, end) in self.spans.items()}
+        return contents
 
 
 def by_speaker(rows: Iterable[tuple[str, str, str, Mapping[str, str], Recording]]) -> list[Speaker]:
@@ -305,7 +339,7 @@ def plans_of(speakers: Sequence[Speaker], *, corpus: str, licence: str) -> list[
     ]
     name = f"{file_name(speakers[0].id)}-{corpus}"
     names = [name] if len(parts) == 1 else [f"{name}-{number:04d}" for number in range(1, len(parts) + 1)]
-    return [_plan(name, speaker, part, licence) for name, (speaker, part) in zip(names, parts, strict=True)]
+    return [Plan(name, speaker, part, licence) for name, (speaker, part) in zip(names, parts, strict=True)]
 
 
 def _parts(utterances: Sequence[tuple[str, Recording]]) -> list[list[tuple[str, Recording]]]:
@@ -318,22 +352,6 @@ def _parts(utterances: Sequence[tuple[str, Recording]]) -> list[list[tuple[str, 
         parts[-1].append((name, one))
         size += one.bytes
     return parts
-
-
-def _plan(name: str, speaker: Speaker, utterances: dict[str, Recording], licence: str) -> Plan:
-    fields = {
-        "User Name": speaker.id,
-        "Speaker ID": json.dumps(speaker.id),
-        "Gender": speaker.gender,
-        "Age": speaker.age,
-        **speaker.details,
-    }
-    texts = {"LICENSE": licence, "etc/README": "".join(f"{key}: {one_line(text)}\n" for key, text in fields.items())}
-    spoken = {utterance: one_line(one.transcript) for utterance, one in utterances.items()}
-    if any(spoken.values()):
-        lines = (f"{utterance} {text}\n" for utterance, text in spoken.items() if text)
-        texts["etc/prompts-original"] = "".join(lines)
-    return Plan(name, texts, utterances)
 
 
 def utterance_names(recordings: Sequence[Recording]) -> dict[str, Recording]:
@@ -379,7 +397,7 @@ def pack(plan: Plan, contents: Mapping[str, bytes]) -> bytes:
     Args:
         contents: each clip's path in the source: its bytes.
     """
-    files = {name: text.encode() for name, text in plan.texts.items()}
+    files = {name: text.encode() for name, text in plan.texts().items()}
     files |= {f"audio/{name}.{one.suffix}": contents[one.path] for name, one in plan.utterances.items()}
     shrinks = any(one.suffix in _SHRINKING for one in plan.utterances.values())
     packed = io.BytesIO()

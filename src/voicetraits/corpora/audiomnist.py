@@ -65,7 +65,7 @@ class Layout:
             raise DataError(
                 f"{self.source} has no data/audioMNIST_meta.txt; check {self._bundle.key}.url in params.yaml"
             )
-        meta = _meta(next(iter(survey.texts.values())), self.source)
+        meta = _meta(next(iter(survey.texts.values())).read_bytes(), self.source)
         rows, unlisted = [], set()
         for path, size in survey.clips.items():
             if not (match := _CLIP.search(path)):
