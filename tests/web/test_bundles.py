@@ -1,5 +1,6 @@
 """A corpus that is one large file on a server: brought whole, resumed, checked, and repacked after any kill."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,22 @@ def test_it_is_fetched_once(
     assert archives_in(raw) == expected
     assert len(server.gets(NAME)) == 1
     assert f"fetching {server.url}{NAME}, {len(CONTENT) / 1000:.3g} kB\n" in capsys.readouterr().out
+
+
+def test_the_file_may_leave_the_store(server: FaultServer, raw: Path, store: Store, expected: dict) -> None:
+    """What was made of it serves without it; for more of it, it is fetched again, if it is still the same."""
+    run_scrape("librispeech", raw, store, url=server.url, limit=3)
+    shutil.rmtree(store.root / "archive")
+    run_scrape("librispeech", raw, store, url=server.url, limit=3)
+    assert len(server.gets(NAME)) == 1
+    run_scrape("librispeech", raw, store, url=server.url)
+    assert len(server.gets(NAME)) == 2
+    assert archives_in(raw) == expected
+    shutil.rmtree(store.root / "archive")
+    shutil.rmtree(store.root / "repacked")
+    server.files[NAME] = tarred(librispeech(1))
+    with pytest.raises(DataError, match=r"is not the file that it was .*; to take the new one, remove .*/version/"):
+        run_scrape("librispeech", raw, store, url=server.url)
 
 
 def test_a_broken_download_goes_on(server: FaultServer, raw: Path, store: Store, expected: dict) -> None:

@@ -91,7 +91,7 @@ def _meta(content: bytes, source: str) -> dict[str, dict[str, Any]]:
     """Speaker: what is said of them."""
     try:
         meta = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"audioMNIST_meta.txt of {source} is not JSON ({error}); download it again") from None
     if not isinstance(meta, dict) or not all(isinstance(about, dict) for about in meta.values()):
         raise DataError(f'audioMNIST_meta.txt of {source} is not of the form {{"01": {{"gender": "male", …}}, …}}')
