@@ -12,23 +12,13 @@ from hypothesis import strategies as st
 
 from support.layouts import tarred, zipped
 from support.submissions import member, tgz
-from voicetraits import repacking
+from voicetraits import speaker_archives
 from voicetraits.archive import Limits, read_members
 from voicetraits.bundles import Bundle, BundleParams
 from voicetraits.params import section
 from voicetraits.prompts import read_transcripts
-from voicetraits.repacking import (
-    Plan,
-    Recording,
-    Repacked,
-    RepackParams,
-    Speaker,
-    file_name,
-    one_line,
-    pack,
-    plans_of,
-    utterance_names,
-)
+from voicetraits.repacking import Repacked, RepackParams
+from voicetraits.speaker_archives import Plan, Recording, Speaker, file_name, one_line, pack, plans_of, utterance_names
 from voicetraits.store import Store
 from voicetraits.submission_texts import Submission, read_submission
 
@@ -136,8 +126,8 @@ def test_packing_is_sorted_dateless_and_the_same_each_time(tmp_path: Path) -> No
 
 
 def test_much_of_a_speaker_is_several_archives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repacking, "CLIPS_PER_ARCHIVE", 3)
-    monkeypatch.setattr(repacking, "BYTES_PER_ARCHIVE", 100)
+    monkeypatch.setattr(speaker_archives, "CLIPS_PER_ARCHIVE", 3)
+    monkeypatch.setattr(speaker_archives, "BYTES_PER_ARCHIVE", 100)
     sizes = [10, 10, 10, 10, 95, 10, 300, 1]
     speaker = Speaker("a", "", "", [Recording(f"{number}.wav", bytes=size) for number, size in enumerate(sizes)])
     plans = plans_of([speaker], corpus="folder", licence="")

@@ -12,7 +12,7 @@ from typing import Any
 from voicetraits.bundles import Bundle, DownloadParams
 from voicetraits.errors import DataError
 from voicetraits.params import section
-from voicetraits.repacking import Recording, Speaker, by_speaker
+from voicetraits.speaker_archives import Recording, Speaker, by_speaker
 from voicetraits.store import Store
 
 _META = r"(^|/)audioMNIST_meta\.txt$"

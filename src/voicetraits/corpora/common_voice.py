@@ -21,7 +21,7 @@ from voicetraits.corpus import selection_order
 from voicetraits.errors import DataError
 from voicetraits.labels import read_gender
 from voicetraits.params import section
-from voicetraits.repacking import Recording, Speaker, by_speaker
+from voicetraits.speaker_archives import Recording, Speaker, by_speaker
 from voicetraits.store import Store
 
 _TABLE = r"(^|/)validated\.tsv$"

@@ -17,7 +17,7 @@ from pydantic import Field
 from voicetraits.bundles import Bundle, DownloadParams
 from voicetraits.errors import DataError
 from voicetraits.params import section
-from voicetraits.repacking import Recording, Speaker
+from voicetraits.speaker_archives import Recording, Speaker
 from voicetraits.store import Store
 
 _TEXTS = r"(^|/)SPEAKERS\.TXT$|\.trans\.txt$"
