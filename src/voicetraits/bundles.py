@@ -35,9 +35,8 @@ from voicetraits.suffixes import is_audio
 # A bundle may be as large as it likes; a member is read into memory.
 _LIMITS = Limits(archive_bytes=10**15, member_bytes=4 * 10**9, members=10**9, compression_ratio=10**6)
 _GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK"
-_MEMBERS, _TEXTS, _LEFT_OUT = "members.parquet", "texts.parquet", "left_out.json"
-_MEMBERS_SCHEMA = pa.schema({"path": pa.string(), "bytes": pa.int64()})
-_TEXTS_SCHEMA = pa.schema({"path": pa.string(), "content": pa.large_binary()})
+_CLIPS, _ABOUT, _VERSION = "clips.parquet", "survey.json", "version.txt"
+_CLIPS_SCHEMA = pa.schema({"path": pa.string(), "bytes": pa.int64()})
 
 
 @section
@@ -66,13 +65,16 @@ class DownloadParams(BundleParams):
 
 @dataclass(frozen=True)
 class Survey:
-    """What is in a bundle: path and size of each clip, path and content of the texts that were asked for.
+    """What is in a bundle.
 
-    `left_out` counts the clips and texts that are no plain files, or stand there twice.
+    Attributes:
+        clips: path: size, of each.
+        texts: path: a file with the content, of those that were asked for.
+        left_out: how many clips and texts are no plain files, or stand there twice.
     """
 
-    clips: Mapping[str, int]
-    texts: Mapping[str, bytes]
+    clips: dict[str, int]
+    texts: Mapping[str, Path]
     left_out: int
 
 
@@ -96,6 +98,7 @@ class Bundle:
         self.source = without_password(self._address)
         self._path = Path(self._address).expanduser()
         self.version = ""
+        self._store: Store
 
     def survey(self, store: Store, texts: str) -> Survey:
         """Bring the file, and read all of it once to see what it holds; the store keeps the answer.
@@ -106,14 +109,16 @@ class Bundle:
         Raises:
             DataError: the file cannot be had, or is damaged.
         """
-        self._bring(store)
+        self._store = store
+        self.version = self._find_version()
         key = make_key(bundle=self.version, texts=texts)
         entry = store.get_or_make("survey", key, lambda folder: self._write_survey(folder, re.compile(texts)))
-        clips, kept = pq.read_table(entry / _MEMBERS), pq.read_table(entry / _TEXTS)
+        clips = pq.read_table(entry / _CLIPS)
+        about = json.loads((entry / _ABOUT).read_text())
         return Survey(
             dict(zip(clips["path"].to_pylist(), clips["bytes"].to_pylist(), strict=True)),
-            dict(zip(kept["path"].to_pylist(), kept["content"].to_pylist(), strict=True)),
-            json.loads((entry / _LEFT_OUT).read_text()),
+            {path: entry / name for path, name in about["texts"].items()},
+            about["left_out"],
         )
 
     def read(self, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
@@ -127,13 +132,12 @@ class Bundle:
             if not wanted:
                 return
 
-    def _bring(self, store: Store) -> None:
-        """Let `_path` be a file on this machine, and `version` tell its content from another."""
-        if "://" in self._address:
-            entry = self._fetch(store)
-            (name,) = store.digests(entry)
-            self._path, self.version = entry / name, store.digests(entry)[name]
-            return
+    def _find_version(self) -> str:
+        """What tells this file's content from another; brings the file, where it was never here."""
+        if self._is_remote:
+            # The version outlives the file itself, which may have left the store: what was made of it may all be there.
+            entry = self._store.get_or_make("version", plain_key(self._address), self._note_version)
+            return (entry / _VERSION).read_text()
         try:
             found = self._path.stat()
         except OSError:
@@ -141,17 +145,39 @@ class Bundle:
                 f"{self._path} is missing; check the path in {self.key} of params.yaml (best absolute), which names a "
                 f".tar.gz or .zip file"
             ) from None
-        self.version = plain_key(str(self._path.absolute()), str(found.st_size), str(found.st_mtime_ns))
+        return plain_key(str(self._path.absolute()), str(found.st_size), str(found.st_mtime_ns))
 
-    def _fetch(self, store: Store) -> Path:
+    def _note_version(self, folder: Path) -> None:
+        (digest,) = self._store.digests(self._fetch()).values()
+        (folder / _VERSION).write_text(digest)
+
+    def _local(self) -> Path:
+        """The file on this machine."""
+        if not self._is_remote:
+            return self._path
+        entry = self._fetch()
+        ((name, digest),) = self._store.digests(entry).items()
+        if digest != self.version:
+            note = self._store.get("version", plain_key(self._address))
+            raise DataError(
+                f"{self.source} is not the file that it was when it was first fetched; to take the new one, remove "
+                f"{note} and run the same command again"
+            )
+        return entry / name
+
+    @property
+    def _is_remote(self) -> bool:
+        return "://" in self._address
+
+    def _fetch(self) -> Path:
         """The store's entry with the file."""
-        key = plain_key(self._address)
+        store, key = self._store, plain_key(self._address)
         with alone(store, self.source):
             entry = store.get("archive", key)
             if entry is None:
                 part = PartialFile(store.partial / f"{key}.part")
                 try:
-                    self._download(store, part)
+                    self._download(part)
                 except CannotFetchError as error:
                     raise DataError(
                         f"{self.source} cannot be had: {error}; check the network and {self.key}.url in params.yaml, "
@@ -161,14 +187,14 @@ class Bundle:
                 part.forget()
         return entry
 
-    def _download(self, store: Store, part: PartialFile) -> None:
+    def _download(self, part: PartialFile) -> None:
         if not self._address.lower().startswith(("http://", "https://")):
             folder, _, name = self._address.rpartition("/")
             files = FileSystemFolder(folder, (name.lower(),))
             found = [archive for archive in files.archives() if archive.name == name]
             if not found:
                 raise CannotFetchError("there is no such file")
-            self._announce(found[0].bytes, store, part)
+            self._announce(found[0].bytes, part)
             files.bring(found[0], part)
             return
         client = Client(
@@ -180,21 +206,21 @@ class Bundle:
             may_leave_folder=True,
         )
         archive = Archive(self._path.name, self._address, client.size(self._address))
-        self._announce(archive.bytes, store, part)
+        self._announce(archive.bytes, part)
         client.archive(archive.source, part)
 
-    def _announce(self, size: int | None, store: Store, part: PartialFile) -> None:
+    def _announce(self, size: int | None, part: PartialFile) -> None:
         if size is None:
             print(f"scrape: fetching {self.source}, of unknown size", flush=True)
             return
         there = f", {human_bytes(part.size)} of it are there" if part.size else ""
         print(f"scrape: fetching {self.source}, {human_bytes(size)}{there}", flush=True)
-        require_space(round((1 + SPACE_FACTOR) * size) - part.size, [store.root], self.key)
+        require_space(round((1 + SPACE_FACTOR) * size) - part.size, [self._store.root], self.key)
 
     def _write_survey(self, folder: Path, texts: re.Pattern[str]) -> None:
         print(f"scrape: looking through {self.source}", flush=True)
         clips: dict[str, int] = {}
-        kept: dict[str, bytes] = {}
+        kept: dict[str, str] = {}
         left_out: dict[str, str] = {}
         for member in self._members(None):
             path = _plain(member.name)
@@ -206,27 +232,27 @@ class Bundle:
             elif path in clips or path in kept:
                 left_out[path] = "it stands there twice; the first is taken"
             elif is_text:
-                kept[path] = member.content
+                kept[path] = f"text-{len(kept)}"
+                (folder / kept[path]).write_bytes(member.content)
             else:
                 clips[path] = len(member.content)
         if left_out:
             path, reason = next(iter(left_out.items()))
             print(f"scrape: {len(left_out)} members of {self.source} are left out, such as {path}: {reason}")
-        write_json(len(left_out), folder / _LEFT_OUT)
-        clips_table = pa.table({"path": list(clips), "bytes": list(clips.values())}, _MEMBERS_SCHEMA)
-        write_parquet(clips_table, folder / _MEMBERS)
-        texts_table = pa.table({"path": list(kept), "content": list(kept.values())}, _TEXTS_SCHEMA)
-        write_parquet(texts_table, folder / _TEXTS)
+        write_json({"texts": kept, "left_out": len(left_out)}, folder / _ABOUT)
+        table = pa.table({"path": list(clips), "bytes": list(clips.values())}, _CLIPS_SCHEMA)
+        write_parquet(table, folder / _CLIPS)
 
     def _members(self, wanted: Collection[str] | None) -> Iterator[Member]:
         """The members in their order; of a .zip, whose members can be had one by one, only the wanted (None: all)."""
-        with open(self._path, "rb") as file:
+        path = self._local()
+        with open(path, "rb") as file:
             magic = file.read(2)
         try:
             if magic == _ZIP_MAGIC:
-                yield from _zip_members(self._path, wanted)
+                yield from _zip_members(path, wanted)
             elif magic == _GZIP_MAGIC:
-                yield from read_members(self._path, _LIMITS)
+                yield from read_members(path, _LIMITS)
             else:
                 raise DataError(f"{self.source} is neither a .tar.gz nor a .zip file; check {self.key} in params.yaml")
         except SetAside as problem:

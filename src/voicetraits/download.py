@@ -221,7 +221,7 @@ class Client:
                 break
             response.close()
             target = urljoin(url, target)
-            if not is_below(target, self.address) and not self._may_go_to(target):
+            if not is_below(target, self.address) and not self.may_go_to(target):
                 raise CannotFetchError(f"the server redirects to {target}, which is not below {self.address}")
             url = target
         else:
@@ -231,7 +231,8 @@ class Client:
             raise _PassingError(_status(response), after_seconds=_retry_after_seconds(response))
         return response
 
-    def _may_go_to(self, target: str) -> bool:
+    def may_go_to(self, target: str) -> bool:
+        """Whether a redirect out of the folder may be followed."""
         schemes = ("https://",) if self.address.startswith("https://") else ("http://", "https://")
         return self._may_leave_folder and target.startswith(schemes)
 

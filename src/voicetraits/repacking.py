@@ -1,27 +1,13 @@
 """Repacks a corpus that comes in another form (one large archive, a folder of files) as an archive for each speaker.
 
-What comes out has VoxForge's layout, so that all later stages stay as they are:
-
-    <name>/LICENSE
-    <name>/etc/README             who speaks: the corpus's own id as JSON text, gender and age as it has them
-    <name>/etc/prompts-original   what is said, where that is known
-    <name>/audio/<utterance>.<suffix>
-
 The source is read in one pass: what is wanted of it goes to a scratch file for each archive, and an archive is written
 as soon as all of its clips are there. At any time one file is open, and the clips of one archive are in memory.
 """
 
-import gzip
-import io
-import json
-import re
-import tarfile
-import unicodedata
+from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
@@ -32,14 +18,8 @@ from voicetraits.corpus import Archive, Fetched
 from voicetraits.errors import DataError
 from voicetraits.labels import read_gender
 from voicetraits.params import section
+from voicetraits.speaker_archives import Plan, Speaker, pack, plans_of
 from voicetraits.store import Store, make_key, plain_key
-
-#: An archive holds no more of a speaker than this: later stages hold one archive in memory.
-CLIPS_PER_ARCHIVE = 500
-BYTES_PER_ARCHIVE = 64 * 10**6
-#: Audio that is stored as samples shrinks; FLAC and MP3 do not.
-_SHRINKING = ("wav", "wave")
-_LONGEST_NAME = 48  # characters of a speaker's id or an utterance in a file name
 
 
 @section
@@ -50,45 +30,6 @@ class RepackParams:
     genders: Annotated[tuple[Literal["female", "male"], ...], Field(min_length=1)] | None
     max_failed_share: Annotated[float, Field(ge=0, le=1)]
     sources: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """One clip of a speaker, as the source has it.
-
-    Attributes:
-        path: where the source has it; its suffix, in lower case, tells the format.
-        version: what tells this content from another under the same path, where the source's version does not.
-        bytes: its size, where known.
-        transcript: what is said.
-    """
-
-    path: str
-    version: str = ""
-    bytes: int = 0
-    transcript: str = ""
-
-    @property
-    def suffix(self) -> str:
-        return self.path.rpartition(".")[2].lower()
-
-
-@dataclass(frozen=True)
-class Speaker:
-    """Recordings of one speaker for which the corpus states the same.
-
-    Attributes:
-        id: the corpus's own, any text. Where it states different things of one speaker, there are several of one id.
-        gender, age: as the corpus words them; empty where it says nothing.
-        recordings: at least one, in any order.
-        details: further README fields, such as `Language`.
-    """
-
-    id: str
-    gender: str
-    age: str
-    recordings: Sequence[Recording]
-    details: Mapping[str, str] = field(default_factory=dict)
 
 
 class Layout(Protocol):
@@ -113,19 +54,6 @@ class Layout(Protocol):
 
     def read(self, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """Path and content of each of these clips that can be read, in the order that suits the source."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that one archive is made from, besides the clips' contents: its texts, and its utterances by name."""
-
-    name: str
-    texts: Mapping[str, str]
-    utterances: Mapping[str, Recording]
-
-    @property
-    def bytes(self) -> int:
-        return sum(one.bytes for one in self.utterances.values())
 
 
 class Repacked:
@@ -222,7 +150,7 @@ class Repacked:
 
     def _make(self, archives: Sequence[Archive], store: Store) -> Iterator[Fetched]:
         unfinished = {archive.name: _Unfinished(archive, self._plan(archive)) for archive in archives}
-        owners = {path: one for one in unfinished.values() for path in one.paths}
+        owners = {path: one for one in unfinished.values() for path in one.paths()}
         with store.scratch() as folder:
             for path, content in self._layout.read(owners):
                 one = owners[path]
@@ -231,7 +159,7 @@ class Repacked:
                     del unfinished[one.archive.name]
                     yield self._finish(one, folder, store)
         for one in unfinished.values():
-            absent = sorted(one.paths - one.spans.keys())
+            absent = sorted(set(one.paths()) - set(one.there))
             more = f", and {len(absent) - 1} more" if len(absent) > 1 else ""
             yield Fetched(one.archive, failure=f"{absent[0]} is not there or cannot be read{more}")
 
@@ -250,7 +178,7 @@ class Repacked:
     def _key(self, archive: Archive) -> str:
         plan = self._plan(archive)
         clips = (f"{name}\t{one.path}\t{one.version}" for name, one in sorted(plan.utterances.items()))
-        texts = (f"{name}\t{text}" for name, text in sorted(plan.texts.items()))
+        texts = (f"{name}\t{text}" for name, text in sorted(plan.texts().items()))
         return plain_key(self._code, self._layout.version, plan.name, *texts, *clips)
 
     @cached_property
@@ -259,139 +187,38 @@ class Repacked:
 
 
 class _Unfinished:
-    """An archive of which some clips are there: in a scratch file, one behind the other."""
+    """An archive of which some clips are there: in a scratch file, one behind the other.
+
+    There may be millions of clips in unfinished archives, so that little is kept of each.
+    """
 
     def __init__(self, archive: Archive, plan: Plan) -> None:
         self.archive = archive
         self.plan = plan
-        self.paths = {one.path for one in plan.utterances.values()}
-        self.spans: dict[str, tuple[int, int]] = {}  # path: where it begins and ends
-        self._end = 0
+        self.there: list[str] = []  # their paths, in the order of the scratch file
+        self._sizes = array("Q")
 
     @property
     def is_complete(self) -> bool:
-        return len(self.spans) == len(self.paths)
+        return len(self.there) == len(self.plan.utterances)
+
+    def paths(self) -> Iterator[str]:
+        """Of all clips of the archive."""
+        return (one.path for one in self.plan.utterances.values())
 
     def add(self, path: str, content: bytes, folder: Path) -> None:
         with open(folder / self.plan.name, "ab") as file:
             file.write(content)
-        self.spans[path] = (self._end, self._end + len(content))
-        self._end += len(content)
+        self.there.append(path)
+        self._sizes.append(len(content))
 
     def contents(self, folder: Path) -> dict[str, bytes]:
         """Path: content, of all clips; the scratch file is removed."""
         scratch = folder / self.plan.name
-        data = scratch.read_bytes()
+        with open(scratch, "rb") as file:
+            contents = {path: file.read(size) for path, size in zip(self.there, self._sizes, strict=True)}
         scratch.unlink()
-        return {path: data[start:end] for path, (start, end) in self.spans.items()}
-
-
-def by_speaker(rows: Iterable[tuple[str, str, str, Mapping[str, str], Recording]]) -> list[Speaker]:
-    """Speakers from a row per recording: id, gender, age, details, recording."""
-    own: dict[tuple, list[Recording]] = {}
-    for id_, gender, age, details, recording in rows:
-        own.setdefault((id_, gender, age, tuple(sorted(details.items()))), []).append(recording)
-    return [
-        Speaker(id_, gender, age, recordings, dict(details)) for (id_, gender, age, details), recordings in own.items()
-    ]
-
-
-def plans_of(speakers: Sequence[Speaker], *, corpus: str, licence: str) -> list[Plan]:
-    """The archives of one speaker: one; numbered from 1 where there is much, or different things are stated."""
-    parts = [
-        (speaker, dict(part))
-        for speaker in sorted(speakers, key=lambda one: (one.gender, one.age, sorted(one.details.items())))
-        for part in _parts(sorted(utterance_names(speaker.recordings).items()))
-    ]
-    name = f"{file_name(speakers[0].id)}-{corpus}"
-    names = [name] if len(parts) == 1 else [f"{name}-{number:04d}" for number in range(1, len(parts) + 1)]
-    return [_plan(name, speaker, part, licence) for name, (speaker, part) in zip(names, parts, strict=True)]
-
-
-def _parts(utterances: Sequence[tuple[str, Recording]]) -> list[list[tuple[str, Recording]]]:
-    parts: list[list[tuple[str, Recording]]] = [[]]
-    size = 0
-    for name, one in utterances:
-        if parts[-1] and (len(parts[-1]) == CLIPS_PER_ARCHIVE or size + one.bytes > BYTES_PER_ARCHIVE):
-            parts.append([])
-            size = 0
-        parts[-1].append((name, one))
-        size += one.bytes
-    return parts
-
-
-def _plan(name: str, speaker: Speaker, utterances: dict[str, Recording], licence: str) -> Plan:
-    fields = {
-        "User Name": speaker.id,
-        "Speaker ID": json.dumps(speaker.id),
-        "Gender": speaker.gender,
-        "Age": speaker.age,
-        **speaker.details,
-    }
-    texts = {"LICENSE": licence, "etc/README": "".join(f"{key}: {one_line(text)}\n" for key, text in fields.items())}
-    spoken = {utterance: one_line(one.transcript) for utterance, one in utterances.items()}
-    if any(spoken.values()):
-        lines = (f"{utterance} {text}\n" for utterance, text in spoken.items() if text)
-        texts["etc/prompts-original"] = "".join(lines)
-    return Plan(name, texts, utterances)
-
-
-def utterance_names(recordings: Sequence[Recording]) -> dict[str, Recording]:
-    """A name for each recording: its file's without suffix, or that of the whole path where two files share one."""
-    shared = Counter(_stem(one.path).casefold() for one in recordings)
-
-    def name(one: Recording) -> str:
-        stem = _stem(one.path)
-        is_alone = shared[stem.casefold()] == 1
-        return file_name(stem if is_alone else one.path, allowed="-", longest=2 * _LONGEST_NAME)
-
-    return {name(one): one for one in recordings}
-
-
-def _stem(path: str) -> str:
-    return path.rpartition("/")[2].rpartition(".")[0]
-
-
-def file_name(text: str, *, allowed: str = "", longest: int = _LONGEST_NAME) -> str:
-    """A text as part of a file name: lower-case letters and digits of ASCII, `_`, and what is `allowed`.
-
-    A text that has anything else, or is long, gets digits of its hash, so that different texts have different names,
-    also where the file system does not tell capitals.
-    """
-    plain = re.sub(rf"[^a-z0-9_{re.escape(allowed)}]+", "_", text.lower()).strip("_")[:longest]
-    # Like the form that a hash gives: it could be that of another text.
-    looks_hashed = re.search(r"(^|_)x[0-9a-f]{12}$", text) is not None
-    if plain == text and text and not looks_hashed:
-        return plain
-    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return f"{plain}_x{digest}".lstrip("_")
-
-
-def one_line(text: str) -> str:
-    """A text as it can stand in a README: on one line, without control characters or half characters."""
-    shown = "".join(char if unicodedata.category(char) not in ("Cc", "Cs") else " " for char in text)
-    return " ".join(shown.split())
-
-
-def pack(plan: Plan, contents: Mapping[str, bytes]) -> bytes:
-    """The .tgz of a plan: members sorted, without dates or owners; the same content, the same bytes.
-
-    Args:
-        contents: each clip's path in the source: its bytes.
-    """
-    files = {name: text.encode() for name, text in plan.texts.items()}
-    files |= {f"audio/{name}.{one.suffix}": contents[one.path] for name, one in plan.utterances.items()}
-    shrinks = any(one.suffix in _SHRINKING for one in plan.utterances.values())
-    packed = io.BytesIO()
-    with (
-        gzip.GzipFile(filename="", fileobj=packed, mode="wb", compresslevel=int(shrinks), mtime=0) as stream,
-        tarfile.open(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT) as tar,
-    ):
-        for name in sorted(files):
-            info = tarfile.TarInfo(f"{plan.name}/{name}")
-            info.size = len(files[name])
-            tar.addfile(info, io.BytesIO(files[name]))
-    return packed.getvalue()
+        return contents
 
 
 def _fetched(archive: Archive, entry: Path, store: Store) -> Fetched:

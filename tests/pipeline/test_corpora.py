@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -23,13 +23,13 @@ SHORT = {
 PEOPLE = {f"speaker {number}": ("female", "male")[number % 2] for number in range(10)}
 
 
-def run_all(project: Project, **params: object) -> dict:
+def run_all(project: Project, *, targets: Sequence[str] = ("gender", "age"), **params: object) -> dict:
     """Run every stage; the figures."""
-    project.set_params(**SHORT, **params)
+    project.set_params(**SHORT, targets=list(targets), **params)
     for stage in ("scrape", "extract", "parse_metadata", "featurize", "split"):
         project.run(stage)
     for model in ("train_softmax", "train_tfdf"):
-        for target in ("gender", "age"):
+        for target in targets:
             project.run(model, target)
     project.run("evaluate")
     return json.loads((project.folder / "metrics/evaluate.json").read_text())
@@ -55,7 +55,7 @@ def test_folder(project: Project, tmp_path: Path) -> None:
             rows.append((name, speaker, gender, str(15 + 5 * (seed // 2) // 2 * 2)))
     with open(folder / "metadata.csv", "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
-    figures = run_all(project, corpus="folder", corpora__folder__path=str(folder))
+    figures = run_all(project, corpus="folder", targets=["gender"], corpora__folder__path=str(folder))
     assert genders(project) == PEOPLE
     assert figures["gender"]["softmax"]["speakers"]["uar"] > 0.5
 
@@ -64,7 +64,7 @@ def test_folder(project: Project, tmp_path: Path) -> None:
 def test_audiomnist(project: Project, tmp_path: Path) -> None:
     file = tmp_path / "AudioMNIST-master.zip"
     file.write_bytes(zipped(audiomnist(5, clips=3)))
-    figures = run_all(project, corpus="audiomnist", corpora__audiomnist__url=str(file))
+    figures = run_all(project, corpus="audiomnist", targets=["gender"], corpora__audiomnist__url=str(file))
     assert genders(project) == {one: gender for gender, those in AUDIOMNIST.items() for one in those[:5]}
     assert figures["gender"]["tfdf"]["speakers"]["uar"] > 0.5
 
@@ -118,7 +118,7 @@ def test_mix(project: Project, tmp_path: Path) -> None:
     women = {"corpus": "librispeech", "part": "train-clean-100", "files_per_speaker": None, "clip_seconds": None}
     men = {"corpus": "audiomnist", "url": str(tmp_path / "AudioMNIST.tar.gz"), "genders": ["male"]}
     of = [women | net | {"url": str(tmp_path), "genders": ["female"]}, men | net]
-    figures = run_all(project, corpus="mix", corpora__mix__of=of)
+    figures = run_all(project, corpus="mix", targets=["gender"], corpora__mix__of=of)
     table = metadata(project)
     assert table.groupby("source")["gender"].unique().map(list).to_dict() == {
         "audiomnist": ["male"],

@@ -16,11 +16,12 @@ SOFTMAX, TFDF = ["train_softmax@gender", "train_softmax@age"], ["train_tfdf@gend
 READERS = {
     "corpora.demo": ["scrape"],
     "corpora.demo.sources": ["scrape", "parse_metadata"],
-    "corpora.voxforge": [],  # not the corpus in use
+    "corpora": [],  # not the corpus in use
     "targets": ["split", "evaluate"],  # and the graph has a train stage for each target
     "seed": ["split", *SOFTMAX, *TFDF, "evaluate"],
     "extract": ["extract"],
     "metadata": ["parse_metadata"],
+    "metadata.age_bins": ["parse_metadata", "split"],
     "featurize": ["featurize"],
     "split": ["split"],
     "train": SOFTMAX,

@@ -14,7 +14,7 @@ from voicetraits.files import write_parquet
 
 
 def test_time_and_memory_of_a_command_and_its_children(tmp_path):
-    grandchild = "import time; held = bytearray(b'x' * 300_000_000); time.sleep(0.6)"
+    grandchild = "import time; held = b'x' * 300_000_000; time.sleep(0.6)"
     child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
     cost = watched([sys.executable, "-c", child], tmp_path, {})
     assert 0.6 < cost.seconds < 30

@@ -9,7 +9,7 @@ from support.corpora import archives_in, metadata_of, run_scrape
 from support.layouts import COMMON_VOICE_COLUMNS, client_id, common_voice, common_voice_rows, tarred
 from voicetraits.corpora.common_voice import PerClass, balanced
 from voicetraits.errors import DataError, ParameterError
-from voicetraits.repacking import Recording, Speaker
+from voicetraits.speaker_archives import Recording, Speaker
 from voicetraits.store import Store
 
 

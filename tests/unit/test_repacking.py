@@ -12,23 +12,13 @@ from hypothesis import strategies as st
 
 from support.layouts import tarred, zipped
 from support.submissions import member, tgz
-from voicetraits import repacking
+from voicetraits import speaker_archives
 from voicetraits.archive import Limits, read_members
 from voicetraits.bundles import Bundle, BundleParams
 from voicetraits.params import section
 from voicetraits.prompts import read_transcripts
-from voicetraits.repacking import (
-    Plan,
-    Recording,
-    Repacked,
-    RepackParams,
-    Speaker,
-    file_name,
-    one_line,
-    pack,
-    plans_of,
-    utterance_names,
-)
+from voicetraits.repacking import Repacked, RepackParams
+from voicetraits.speaker_archives import Plan, Recording, Speaker, file_name, one_line, pack, plans_of, utterance_names
 from voicetraits.store import Store
 from voicetraits.submission_texts import Submission, read_submission
 
@@ -44,7 +34,7 @@ def plan_of(speaker: Speaker) -> Plan:
 
 def read_back(plan: Plan, corpus: str = "folder") -> Submission:
     """What parse_metadata reads of an archive's texts."""
-    texts = {name.rpartition("/")[2]: text.encode() for name, text in plan.texts.items()}
+    texts = {name.rpartition("/")[2]: text.encode() for name, text in plan.texts().items()}
     row = {
         "archive": plan.name,
         "readme": texts["README"],
@@ -113,7 +103,7 @@ def test_transcripts_come_back(texts: list[str]) -> None:
     recordings = [Recording(f"{number}.wav", transcript=text) for number, text in enumerate(texts)]
     plan = plan_of(Speaker("a", "", "", recordings))
     expected = {str(number): one_line(text) for number, text in enumerate(texts) if text.strip()}
-    read = read_transcripts(None, plan.texts.get("etc/prompts-original", "").encode())
+    read = read_transcripts(None, plan.texts().get("etc/prompts-original", "").encode())
     assert read == expected
 
 
@@ -128,7 +118,7 @@ def test_packing_is_sorted_dateless_and_the_same_each_time(tmp_path: Path) -> No
     assert {(info.mtime, info.uid, info.gid, info.uname, info.mode) for info in infos} == {(0, 0, 0, "", 0o644)}
     assert {one.name: one.content for one in read_members(tmp_path / "a.tgz", LIMITS)} == {
         "a-folder/LICENSE": b"L\n",
-        "a-folder/etc/README": plan.texts["etc/README"].encode(),
+        "a-folder/etc/README": plan.texts()["etc/README"].encode(),
         "a-folder/etc/prompts-original": b"b x\n",
         "a-folder/audio/b.wav": contents["b.wav"],
         "a-folder/audio/a.flac": b"fLaC",
@@ -136,8 +126,8 @@ def test_packing_is_sorted_dateless_and_the_same_each_time(tmp_path: Path) -> No
 
 
 def test_much_of_a_speaker_is_several_archives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repacking, "CLIPS_PER_ARCHIVE", 3)
-    monkeypatch.setattr(repacking, "BYTES_PER_ARCHIVE", 100)
+    monkeypatch.setattr(speaker_archives, "CLIPS_PER_ARCHIVE", 3)
+    monkeypatch.setattr(speaker_archives, "BYTES_PER_ARCHIVE", 100)
     sizes = [10, 10, 10, 10, 95, 10, 300, 1]
     speaker = Speaker("a", "", "", [Recording(f"{number}.wav", bytes=size) for number, size in enumerate(sizes)])
     plans = plans_of([speaker], corpus="folder", licence="")
@@ -207,7 +197,8 @@ def test_a_survey_lists_clips_and_the_texts_asked_for(tmp_path: Path, store: Sto
     (tmp_path / "x").write_bytes(pack_files(FILES))
     bundle = bundle_of(tmp_path / "x")
     survey = bundle.survey(store, r"table\.txt$")
-    assert (survey.clips, survey.texts) == ({"t/a.wav": 1, "t/b.mp3": 1}, {"t/table.txt": b"d"})
+    assert survey.clips == {"t/a.wav": 1, "t/b.mp3": 1}
+    assert {path: text.read_bytes() for path, text in survey.texts.items()} == {"t/table.txt": b"d"}
     assert dict(bundle.read(["t/b.mp3", "t/a.wav", "t/gone.wav"])) == {"t/a.wav": b"a", "t/b.mp3": b"b"}
 
 

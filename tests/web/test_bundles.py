@@ -1,5 +1,6 @@
 """A corpus that is one large file on a server: brought whole, resumed, checked, and repacked after any kill."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from support.kills import run_with_kills
 from support.layouts import audiomnist, librispeech, tarred
 from support.project import Project
 from voicetraits import download
+from voicetraits.download import Client
 from voicetraits.errors import DataError
 from voicetraits.opening import open_corpus
 from voicetraits.store import Store
@@ -53,6 +55,22 @@ def test_it_is_fetched_once(
     assert archives_in(raw) == expected
     assert len(server.gets(NAME)) == 1
     assert f"fetching {server.url}{NAME}, {len(CONTENT) / 1000:.3g} kB\n" in capsys.readouterr().out
+
+
+def test_the_file_may_leave_the_store(server: FaultServer, raw: Path, store: Store, expected: dict) -> None:
+    """What was made of it serves without it; for more of it, it is fetched again, if it is still the same."""
+    run_scrape("librispeech", raw, store, url=server.url, limit=3)
+    shutil.rmtree(store.root / "archive")
+    run_scrape("librispeech", raw, store, url=server.url, limit=3)
+    assert len(server.gets(NAME)) == 1
+    run_scrape("librispeech", raw, store, url=server.url)
+    assert len(server.gets(NAME)) == 2
+    assert archives_in(raw) == expected
+    shutil.rmtree(store.root / "archive")
+    shutil.rmtree(store.root / "repacked")
+    server.files[NAME] = tarred(librispeech(1))
+    with pytest.raises(DataError, match=r"is not the file that it was .*; to take the new one, remove .*/version/"):
+        run_scrape("librispeech", raw, store, url=server.url)
 
 
 def test_a_broken_download_goes_on(server: FaultServer, raw: Path, store: Store, expected: dict) -> None:
@@ -120,11 +138,34 @@ def test_killed_while_it_repacks(raw: Path, store: Store, expected: dict, tmp_pa
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment(expected: dict, tmp_path: Path) -> None:
+def test_killed_at_any_moment(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(tarred(librispeech(120)))
+    run_scrape("librispeech", tmp_path / "expected", Store(tmp_path / "other"), url=str(tmp_path))
     project = Project(tmp_path / "project")
     project.set_params(corpus="librispeech", corpora__librispeech__url=str(tmp_path))
     command = [sys.executable, "src/scrape.py"]
-    survival = run_with_kills(command, project.folder, project.env, 8, 3, 1.0, startup_seconds=2.0)
+    survival = run_with_kills(command, project.folder, project.env, 10, 3, 3.5, startup_seconds=2.0)
+    assert survival.hits >= 3
     assert survival.last.returncode == 0, survival.last.stderr
-    assert archives_in(project.folder / "data/raw") == expected
+    assert archives_in(project.folder / "data/raw") == archives_in(tmp_path / "expected")
     assert not list((project.folder / "store/aside").iterdir())
+
+
+def test_redirects_that_are_not_followed(raw: Path, store: Store, server: FaultServer) -> None:
+    """Neither from https to http, nor to what is no web server at all."""
+    server.faults[NAME] = [faults.redirect("file:///etc/passwd")]
+    with pytest.raises(DataError, match=r"redirects to file:///etc/passwd, which is not below"):
+        run_scrape("librispeech", raw, store, url=server.url, retries=0)
+    client = Client(
+        "https://example.org/a.tgz",
+        connect_timeout_seconds=1.0,
+        read_timeout_seconds=1.0,
+        retries=0,
+        delay_seconds=0.0,
+        may_leave_folder=True,
+    )
+    assert [client.may_go_to(f"{scheme}://mirror.org/a.tgz") for scheme in ("https", "http", "ftp")] == [
+        True,
+        False,
+        False,
+    ]

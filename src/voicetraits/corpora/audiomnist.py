@@ -12,7 +12,7 @@ from typing import Any
 from voicetraits.bundles import Bundle, DownloadParams
 from voicetraits.errors import DataError
 from voicetraits.params import section
-from voicetraits.repacking import Recording, Speaker, by_speaker
+from voicetraits.speaker_archives import Recording, Speaker, by_speaker
 from voicetraits.store import Store
 
 _META = r"(^|/)audioMNIST_meta\.txt$"
@@ -65,7 +65,7 @@ class Layout:
             raise DataError(
                 f"{self.source} has no data/audioMNIST_meta.txt; check {self._bundle.key}.url in params.yaml"
             )
-        meta = _meta(next(iter(survey.texts.values())), self.source)
+        meta = _meta(next(iter(survey.texts.values())).read_bytes(), self.source)
         rows, unlisted = [], set()
         for path, size in survey.clips.items():
             if not (match := _CLIP.search(path)):
@@ -91,7 +91,7 @@ def _meta(content: bytes, source: str) -> dict[str, dict[str, Any]]:
     """Speaker: what is said of them."""
     try:
         meta = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"audioMNIST_meta.txt of {source} is not JSON ({error}); download it again") from None
     if not isinstance(meta, dict) or not all(isinstance(about, dict) for about in meta.values()):
         raise DataError(f'audioMNIST_meta.txt of {source} is not of the form {{"01": {{"gender": "male", …}}, …}}')

@@ -8,10 +8,10 @@ is not in the archive, is left out and counted: nobody can mend a release.
 """
 
 import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -21,11 +21,11 @@ from voicetraits.corpus import selection_order
 from voicetraits.errors import DataError
 from voicetraits.labels import read_gender
 from voicetraits.params import section
-from voicetraits.repacking import Recording, Speaker, by_speaker
+from voicetraits.speaker_archives import Recording, Speaker, by_speaker
 from voicetraits.store import Store
 
 _TABLE = r"(^|/)validated\.tsv$"
-_CLIP = re.compile(r"(^|/)clips/(?P<name>[^/]+)$")
+_CLIP = re.compile(r"(?P<folder>(.*/)?clips/)[^/]+")
 _NEEDED = ("client_id", "path", "sentence", "age", "gender")
 _ACCENTS = ("accents", "accent")
 _CLASSES = ("female", "male")
@@ -35,6 +35,7 @@ _PROBLEMS = {
     "without_clip": "its clip is not in the archive's folder clips",
     "repeated": "its clip stands in a row before it",
 }
+_TAKEN = -1  # in place of the size of a clip that has been seen: a set of all would be large
 _LONGEST_VALUE = 2**20
 
 
@@ -96,8 +97,7 @@ class Layout:
                 f"cv-corpus-<release>-<language>.tar.gz"
             )
         (table,) = survey.texts.values()
-        clips = {match["name"]: path for path in survey.clips if (match := _CLIP.search(path))}
-        speakers = by_speaker(self._rows(table, clips, survey.clips))
+        speakers = by_speaker(self._rows(table, survey.clips))
         if not speakers:
             raise DataError(f"validated.tsv of {self.source} has no row that can be used; take another release")
         if self._per_class is None:
@@ -109,28 +109,27 @@ class Layout:
     def read(self, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
         return self._bundle.read(paths)
 
-    def _rows(self, table: bytes, clips: Mapping[str, str], sizes: Mapping[str, int]) -> Iterator[tuple]:
-        """What by_speaker takes, of each row whose clip is there."""
+    def _rows(self, table: Path, sizes: dict[str, int]) -> Iterator[tuple]:
+        """What by_speaker takes, of each row whose clip is there; `sizes` is used up."""
         csv.field_size_limit(_LONGEST_VALUE)
-        lines = io.TextIOWrapper(io.BytesIO(table), encoding="utf-8", newline="")
-        rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        folder = next((match["folder"] for match in map(_CLIP.fullmatch, sizes) if match), "clips/")
         where = f"validated.tsv of {self.source}"
-        seen: set[str] = set()
-        left_out: dict[str, list[int]] = {}  # reason: lines
+        left_out: dict[str, list[int]] = {}  # problem: lines
         try:
-            at = _columns(next(rows, []), where)
-            accent = next((at[name] for name in _ACCENTS if name in at), None)
-            for number, row in enumerate(rows, start=2):
-                path, problem = _clip_of(row, at, clips, seen)
-                if problem:
-                    left_out.setdefault(problem, []).append(number)
-                    continue
-                seen.add(path)
-                details = {"Language": row[at["locale"]]} if "locale" in at else {}
-                if accent is not None and row[accent].strip():
-                    details["Pronunciation dialect"] = row[accent]
-                recording = Recording(path, bytes=sizes[path], transcript=row[at["sentence"]])
-                yield row[at["client_id"]].strip(), row[at["gender"]], row[at["age"]], details, recording
+            with open(table, encoding="utf-8", newline="") as file:
+                rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+                at = _columns(next(rows, []), where)
+                accent = next((at[name] for name in _ACCENTS if name in at), None)
+                for number, row in enumerate(rows, start=2):
+                    path, size, problem = _clip_of(row, at, folder, sizes)
+                    if problem:
+                        left_out.setdefault(problem, []).append(number)
+                        continue
+                    details = {"Language": row[at["locale"]]} if "locale" in at else {}
+                    if accent is not None and row[accent].strip():
+                        details["Pronunciation dialect"] = row[accent]
+                    recording = Recording(path, bytes=size, transcript=row[at["sentence"]])
+                    yield row[at["client_id"]].strip(), row[at["gender"]], row[at["age"]], details, recording
         except (UnicodeDecodeError, csv.Error) as error:
             raise DataError(f"{where} cannot be read ({error}); download the archive again") from None
         for problem, numbers in left_out.items():
@@ -139,18 +138,20 @@ class Layout:
 
 
 def _clip_of(
-    row: Sequence[str], at: Mapping[str, int], clips: Mapping[str, str], seen: Collection[str]
-) -> tuple[str, str | None]:
-    """The path of a row's clip in the archive, and which of `_PROBLEMS` the row has, if any."""
+    row: Sequence[str], at: Mapping[str, int], folder: str, sizes: dict[str, int]
+) -> tuple[str, int, str | None]:
+    """Path and size of a row's clip in the archive, and which of `_PROBLEMS` the row has, if any."""
     if len(row) != len(at):
-        return "", "malformed"
+        return "", 0, "malformed"
     if not row[at["client_id"]].strip():
-        return "", "without_speaker"
-    name = row[at["path"]].strip()
-    path = clips.get(name) or clips.get(f"{name}.mp3")
-    if path is None:
-        return "", "without_clip"
-    return path, "repeated" if path in seen else None
+        return "", 0, "without_speaker"
+    name = folder + row[at["path"]].strip()
+    path = name if name in sizes else f"{name}.mp3"
+    size = sizes.get(path)
+    if size is None:
+        return "", 0, "without_clip"
+    sizes[path] = _TAKEN
+    return path, size, "repeated" if size == _TAKEN else None
 
 
 def _columns(header: Sequence[str], where: str) -> dict[str, int]:

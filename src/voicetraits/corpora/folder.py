@@ -11,7 +11,8 @@ from pydantic import Field
 
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.params import section
-from voicetraits.repacking import Recording, RepackParams, Speaker, by_speaker
+from voicetraits.repacking import RepackParams
+from voicetraits.speaker_archives import Recording, Speaker, by_speaker
 from voicetraits.store import Store
 from voicetraits.suffixes import AUDIO_SUFFIXES, is_audio
 

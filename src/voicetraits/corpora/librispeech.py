@@ -8,6 +8,7 @@ LibriSpeech/<part>/<reader>/<chapter>/<reader>-<chapter>.trans.txt      <utteran
 import io
 import re
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Annotated
 
 import soundfile
@@ -16,7 +17,7 @@ from pydantic import Field
 from voicetraits.bundles import Bundle, DownloadParams
 from voicetraits.errors import DataError
 from voicetraits.params import section
-from voicetraits.repacking import Recording, Speaker
+from voicetraits.speaker_archives import Recording, Speaker
 from voicetraits.store import Store
 
 _TEXTS = r"(^|/)SPEAKERS\.TXT$|\.trans\.txt$"
@@ -99,13 +100,13 @@ class Layout:
             yield path, content if self._clip_seconds is None else crop(content, self._clip_seconds)
 
 
-def _read_sexes(texts: Mapping[str, bytes], source: str) -> dict[str, str]:
+def _read_sexes(texts: Mapping[str, Path], source: str) -> dict[str, str]:
     """Reader: `M` or `F`, from SPEAKERS.TXT."""
-    tables = [content for path, content in texts.items() if path.rpartition("/")[2] == "SPEAKERS.TXT"]
+    tables = [text for path, text in texts.items() if path.rpartition("/")[2] == "SPEAKERS.TXT"]
     if not tables:
         raise DataError(f"{source} has no SPEAKERS.TXT, which tells who is female and who male; download it again")
     sexes: dict[str, str] = {}
-    for number, line in enumerate(tables[0].decode("utf-8", "replace").splitlines(), start=1):
+    for number, line in enumerate(tables[0].read_text("utf-8", "replace").splitlines(), start=1):
         if not line.strip() or line.startswith(";"):
             continue
         # A name may hold a bar.
@@ -119,13 +120,13 @@ def _read_sexes(texts: Mapping[str, bytes], source: str) -> dict[str, str]:
     return sexes
 
 
-def _read_transcripts(texts: Mapping[str, bytes]) -> dict[str, str]:
+def _read_transcripts(texts: Mapping[str, Path]) -> dict[str, str]:
     transcripts = {}
-    for path, content in texts.items():
+    for path, text in texts.items():
         if path.endswith(".trans.txt"):
-            for line in content.decode("utf-8", "replace").splitlines():
-                utterance, _, text = line.partition(" ")
-                transcripts[utterance] = text
+            for line in text.read_text("utf-8", "replace").splitlines():
+                utterance, _, words = line.partition(" ")
+                transcripts[utterance] = words
     return transcripts
 
 
