@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from support.sounds import PARAMS, RATE_HZ, noise, pulses, sine
 from voicetraits.errors import DataError, ParameterError
@@ -203,6 +204,16 @@ def test_neither_memory_layout_nor_earlier_clips_matter():
     EXTRACTOR(sine(3000, 3.0))
     np.testing.assert_array_equal(EXTRACTOR(np.repeat(samples, 2)[::2]), row)
     np.testing.assert_array_equal(FeatureExtractor(PARAMS)(samples), row)
+
+
+def test_the_number_of_threads_does_not_matter():
+    samples = noise(3.0)
+    with threadpool_limits(1):
+        row, log_mel_db = EXTRACTOR.extract(samples)
+    with threadpool_limits(2):
+        other_row, other_log_mel_db = EXTRACTOR.extract(samples)
+    np.testing.assert_array_equal(row, other_row)
+    np.testing.assert_array_equal(log_mel_db, other_log_mel_db)
 
 
 def test_samples_are_left_as_they_are():

@@ -123,7 +123,7 @@ def render(figures: dict[str, Any]) -> str:
         "",
         f"Equal values first: of {equality['frames']:,} frames, {equality['frames_with_another_f0']} have another F0 "
         f"than `librosa.pyin` gives; of {equality['values']:,} values that librosa has too, the largest relative error "
-        f"is {equality['largest_relative_error']:.1e} (`{equality['column']}`).",
+        f"is {equality['largest_relative_error_ppm']:.2g} parts per million (`{equality['column']}`).",
         "",
         "| what | audio seconds per second |",
         "| --- | --- |",
@@ -165,7 +165,7 @@ def _equality(extractor: FeatureExtractor, naive: Librosa, clips: Sequence[np.nd
         "frames": frames,
         "frames_with_another_f0": another_f0,
         "values": values,
-        "largest_relative_error": largest,
+        "largest_relative_error_ppm": 1e6 * largest,
         "column": column,
     }
 

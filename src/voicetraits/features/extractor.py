@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import Field, Strict
+from threadpoolctl import ThreadpoolController
 
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.features import cepstrum, frames, pitch, spectrum, voice
@@ -119,6 +120,7 @@ class FeatureExtractor:
             f0_frame_length=params.f0_frame_length,
         )
         self.families = _families(params)
+        self._blas = ThreadpoolController()
         self.features: tuple[Feature, ...] = tuple(feature for family in self.families for feature in family.features)
         self.names: tuple[str, ...] = tuple(feature.name for feature in self.features)
 
@@ -138,8 +140,11 @@ class FeatureExtractor:
         Raises:
             DataError: not one channel of int16 or float, shorter than a frame, not finite, or far beyond −1 … 1.
         """
-        analysis = self.analyse(_as_float(samples, self.params.frame_length))
-        row = np.concatenate([family.compute(analysis) for family in self.families])
+        y = _as_float(samples, self.params.frame_length)
+        # Several threads of BLAS would sum in another order: the same row on any number of cores.
+        with self._blas.limit(limits=1, user_api="blas"):
+            analysis = self.analyse(y)
+            row = np.concatenate([family.compute(analysis) for family in self.families])
         return row.astype(np.float32), analysis.log_mel_db.astype(np.float16)
 
 
