@@ -14,6 +14,7 @@ from voicetraits import corpora
 from voicetraits.corpus import Archive, Corpus, Fetched, archive_stem, selection_order
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.files import folder_anew, link_or_copy, write_csv
+from voicetraits.parallel import Workers
 from voicetraits.params import get
 from voicetraits.remote import Remote, RemoteParams
 from voicetraits.store import Store
@@ -41,7 +42,7 @@ def open_corpus(params: Mapping[str, Any]) -> Corpus:
     return module.Corpus(section)
 
 
-def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int | None) -> dict[str, int]:
+def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: Workers | int | None) -> dict[str, int]:
     """Fill `folder` with exactly the selected archives, `manifest.csv` and `failed.csv`; what it counted.
 
     Args:
@@ -49,7 +50,7 @@ def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int
         key: its section in params.yaml, for messages (`corpora.voxforge`).
         folder: replaced as a whole when everything is there.
         store: keeps every finished archive for later runs.
-        workers: worker processes, where the corpus makes its archives itself; None for one a core.
+        workers: where the corpus makes its archives, if it does so itself; None for a process a core.
 
     Raises:
         DataError: the source cannot be read, the disk is too small, or too many archives cannot be had.
@@ -81,7 +82,7 @@ def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int
 
 
 def _fetch(
-    corpus: Corpus, selected: Sequence[Archive], folder: Path, *, store: Store, workers: int | None, key: str
+    corpus: Corpus, selected: Sequence[Archive], folder: Path, *, store: Store, workers: Workers | int | None, key: str
 ) -> tuple[list[Fetched], list[Fetched]]:
     """Link the selected archives into `folder` as they come; those that are there, and those that cannot be had."""
     fetched: list[Fetched] = []

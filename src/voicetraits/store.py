@@ -21,7 +21,7 @@ from contextlib import suppress
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 import platformdirs
@@ -39,6 +39,8 @@ _ABANDONED_SECONDS = 30 * 24 * 3600
 class ComputeParams:
     """Where and how it runs; never what comes out. In no stage's `params:`, so a change reruns nothing."""
 
+    backend: Literal["loky", "dask", "ray"]
+    scheduler: Annotated[str, Field(min_length=1)] | None
     workers: Annotated[int, Field(ge=1)] | None
     store_gigabytes: Annotated[float, Field(gt=0)]
 
