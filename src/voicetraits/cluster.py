@@ -10,9 +10,13 @@ must not change what comes out.
 """
 
 import importlib
+import logging
+import os
 import pickle
 import platform
 import queue
+import signal
+import socket
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import chdir, contextmanager
@@ -55,7 +59,6 @@ def map_on_cluster(
     backend: str,
     scheduler: str | None,
     at_once: int | None,
-    description: str,
 ) -> Iterator[Result]:
     """Yield `function(task)` in the order of `tasks`.
 
@@ -64,7 +67,6 @@ def map_on_cluster(
         backend: `dask` or `ray`.
         scheduler: the cluster's address.
         at_once: at most so many tasks run at a time; None for as many as the cluster has workers.
-        description: what is being done, for messages.
 
     Raises:
         ParameterError: the backend's package is missing, or the address is none.
@@ -72,7 +74,7 @@ def map_on_cluster(
     """
     open_cluster = {"dask": _dask, "ray": _ray}[backend]
     send = _sender(function)
-    with open_cluster(scheduler, at_once, description) as cluster:
+    with open_cluster(scheduler, at_once) as cluster:
         waiting = iter(enumerate(tasks))
         running: dict[Any, int] = {}
         ended: dict[int, Result] = {}
@@ -85,7 +87,7 @@ def map_on_cluster(
                 for handle in cluster.wait(running):
                     problem, result = cluster.result(handle)
                     if problem:
-                        raise DataError(f"{description}: {problem}")
+                        raise DataError(problem)
                     ended[running.pop(handle)] = result
             yield ended.pop(number)
 
@@ -175,7 +177,7 @@ def _run(work: bytes, package: str, digest: str, folder: str, versions: dict, ma
 
 
 @contextmanager
-def _dask(address: str | None, at_once: int | None, description: str) -> Iterator[_Cluster]:
+def _dask(address: str | None, at_once: int | None) -> Iterator[_Cluster]:
     if address is None:
         raise ParameterError(
             "params.yaml: `compute.scheduler` is null; with compute.backend dask it is the scheduler's address, such "
@@ -185,14 +187,15 @@ def _dask(address: str | None, at_once: int | None, description: str) -> Iterato
         import distributed
     except ImportError:
         raise _missing("dask") from None
+    _require_answer(address, what="Dask scheduler", start="dask scheduler", allowed="tcp://host:8786")
     try:
         client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{description}: no Dask scheduler answers at {address} ({_one_line(error)}); check compute.scheduler in "
-            f"params.yaml, or start one with `dask scheduler`"
+            f"what answers at {address} is no Dask scheduler of our version ({_one_line(error)}); check "
+            f"compute.scheduler in params.yaml"
         ) from None
-    cluster = _Dask(client, address, description)
+    cluster = _Dask(client, address)
     try:
         cluster.check()
         yield cluster
@@ -204,10 +207,9 @@ def _dask(address: str | None, at_once: int | None, description: str) -> Iterato
 class _Dask:
     """A scheduler that gives the tasks of a worker that died to another one."""
 
-    def __init__(self, client: Any, address: str, description: str) -> None:
+    def __init__(self, client: Any, address: str) -> None:
         self._client = client
         self._address = address
-        self._description = description
         self._futures: set[Any] = set()
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
@@ -216,12 +218,12 @@ class _Dask:
         try:
             self._client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
         except TimeoutError:
-            raise DataError(f"{self._description}: {self._no_worker()}") from None
+            raise DataError(self._no_worker()) from None
         for worker in self._client.scheduler_info(n_workers=-1)["workers"].values():
             if worker["nthreads"] != 1:
                 # Tasks in threads of one process would undo each other's limit of BLAS threads, and wait for Python.
                 raise DataError(
-                    f"{self._description}: the Dask worker {worker['name']} on {worker['host']} has "
+                    f"the Dask worker {worker['name']} on {worker['host']} has "
                     f"{worker['nthreads']} threads; start it with one thread a process: dask worker {self._address} "
                     f"--nthreads 1 --nworkers <cores>"
                 )
@@ -230,7 +232,7 @@ class _Dask:
             theirs, ours = found["host"]["python"], platform.python_version()
             if not theirs.startswith(f"{ours}."):
                 raise DataError(
-                    f"{self._description}: Python is {theirs} on the Dask worker {worker} and {ours} here; start the "
+                    f"Python is {theirs} on the Dask worker {worker} and {ours} here; start the "
                     f"workers from the project's .venv, or from one with the same Python"
                 )
 
@@ -251,7 +253,7 @@ class _Dask:
         if self._client.status != "running":
             raise self._lost()
         if not self._client.scheduler_info(n_workers=-1)["workers"]:
-            print(f"{self._description}: {self._no_worker()}; waiting for one", file=sys.stderr, flush=True)
+            print(f"dask: {self._no_worker()}; waiting for one", file=sys.stderr, flush=True)
 
     def result(self, handle: Any) -> Any:
         import distributed
@@ -261,8 +263,8 @@ class _Dask:
             return handle.result()
         except distributed.KilledWorker:
             raise DataError(
-                f"{self._description}: the same task killed several Dask workers, most often for want of memory; give "
-                f"them more (--memory-limit), and run again: what is finished is kept"
+                "the same task killed several Dask workers, most often for want of memory; give "
+                "them more (--memory-limit), and run again: what is finished is kept"
             ) from None
         except distributed.client.FutureCancelledError:
             raise self._lost() from None
@@ -274,8 +276,7 @@ class _Dask:
 
     def _lost(self) -> DataError:
         return DataError(
-            f"{self._description}: the Dask scheduler at {self._address} is gone; start it and run again: what is "
-            f"finished is kept"
+            f"the Dask scheduler at {self._address} is gone; start it and run again: what is finished is kept"
         )
 
     def _no_worker(self) -> str:
@@ -289,9 +290,101 @@ class _Dask:
 
 
 @contextmanager
-def _ray(address: str | None, at_once: int | None, description: str) -> Iterator[_Cluster]:
-    raise NotImplementedError
-    yield
+def _ray(address: str | None, at_once: int | None) -> Iterator[_Cluster]:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray reports to its makers
+    try:
+        import ray
+    except ImportError:
+        raise _missing("ray") from None
+    if address is not None:
+        _require_answer(
+            address,
+            what="Ray head",
+            start="ray start --head",
+            allowed="null for this machine, host:6379 for a cluster's head, ray://host:10001 for its client server",
+        )
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(
+            address=address or "local",
+            num_cpus=None if address else at_once,
+            include_dashboard=None if address else False,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise DataError(f"the Ray cluster at {address or 'this machine'} cannot be used: {_one_line(error)}") from None
+    finally:
+        signal.signal(signal.SIGTERM, on_sigterm)  # Ray sets its own
+    cluster = _Ray()
+    try:
+        yield cluster
+    finally:
+        cluster.cancel()
+        ray.shutdown()
+
+
+class _Ray:
+    """A head that gives each of our tasks to a worker process once."""
+
+    def __init__(self) -> None:
+        import ray
+
+        self._ray = ray
+        self._running: set[Any] = set()
+
+        @ray.remote(num_cpus=1, max_retries=0)
+        def run(payload: bytes) -> Any:
+            return pickle.loads(payload)
+
+        self._run = run
+
+    def submit(self, payload: bytes) -> Any:
+        handle = self._run.remote(payload)
+        self._running.add(handle)
+        return handle
+
+    def wait(self, handles: Collection[Any]) -> Sequence[Any]:
+        return self._ray.wait(list(handles), num_returns=1, fetch_local=False)[0]
+
+    def result(self, handle: Any) -> Any:
+        self._running.discard(handle)
+        try:
+            return self._ray.get(handle)
+        except self._ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        except self._ray.exceptions.RayError:
+            raise DataError(
+                "a Ray worker died, most often for want of memory; set compute.workers in "
+                "params.yaml lower, or give the workers more memory, and run again: what is finished is kept"
+            ) from None
+
+    def cancel(self) -> None:
+        """No task of ours stays behind, waiting or running."""
+        for handle in self._running:
+            self._ray.cancel(handle, force=True)
+
+
+# --- Both ---------------------------------------------------------------------------------------------------------
+
+
+def _require_answer(address: str, *, what: str, start: str, allowed: str) -> None:
+    """Whether anybody listens there. Dask and Ray would try for long; Ray then ends this process.
+
+    Raises:
+        ParameterError: the address is none.
+        DataError: nobody answers.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not host or not port.isdecimal() or int(port) >= 2**16:
+        raise ParameterError(f"params.yaml: `compute.scheduler` is {address!r}; allowed: {allowed}")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        raise DataError(
+            f"no {what} answers at {address} ({_one_line(error)}); check compute.scheduler in params.yaml, or start "
+            f"one with `{start}`"
+        ) from None
 
 
 def _missing(package: str) -> ParameterError:

@@ -64,7 +64,6 @@ def map_in_workers(
             backend=workers.backend,
             scheduler=workers.scheduler,
             at_once=workers.count,
-            description=description,
         )
     # A bar only where someone watches: `disable=None` turns it off where output is no terminal.
     with tqdm(total=len(tasks), desc=description, unit=unit, disable=None) as bar:

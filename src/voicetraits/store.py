@@ -122,15 +122,18 @@ class Store:
     def trim(self) -> int:
         """Remove the entries that were not used for longest until the store fits `max_bytes`; the bytes removed.
 
-        Writings aside whose process is gone, left by a kill, are removed as well, and so are files in `partial` that
-        nobody has gone on with for a month.
+        Writings aside whose process is gone, left by a kill, are removed as well, and so are files in `partial`, and
+        what another machine writes aside, that nobody has gone on with for a month.
         """
-        for aside in (self.root / "aside").glob("*-*"):
-            if not _is_running(int(aside.name.split("-")[0])):
-                shutil.rmtree(aside, ignore_errors=True)
-        for file in self.partial.iterdir():
+        for aside in (self.root / "aside").glob("*-*-*"):
+            host, pid, _ = aside.name.rsplit("-", 2)
             with suppress(FileNotFoundError):  # another process may be as busy here as we are
-                if time.time() - file.stat().st_mtime > _ABANDONED_SECONDS:
+                # What runs on another machine that shares the store, nobody here can tell.
+                if not _is_running(int(pid)) if host == platform.node() else _is_abandoned(aside):
+                    shutil.rmtree(aside, ignore_errors=True)
+        for file in self.partial.iterdir():
+            with suppress(FileNotFoundError):
+                if _is_abandoned(file):
                     file.unlink()
         entries = []
         for entry in self.root.glob("*/??/*"):
@@ -160,7 +163,7 @@ class Store:
         """A new name in the folder for what is no entry yet, or no more."""
         folder = self.root / "aside"
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{os.getpid()}-{uuid4().hex}"
+        return folder / f"{platform.node()}-{os.getpid()}-{uuid4().hex}"
 
     def _entry(self, kind: str, key: str) -> Path:
         return self.root / kind / key[:2] / key
@@ -188,6 +191,10 @@ def make_key(*, versions: tuple[str, ...] = (), **parts: Any) -> str:
 def plain_key(*parts: str) -> str:
     """A key for an entry that no code of ours made, such as a download: sha256 over the parts."""
     return sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _is_abandoned(path: Path) -> bool:
+    return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
 
 
 def _is_running(pid: int) -> bool:
