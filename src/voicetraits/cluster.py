@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 _DISTRIBUTIONS = ("librosa", "numba", "numpy", "pandas", "pyarrow", "scipy", "soundfile", "soxr")
 _CONNECT_SECONDS = 10
 #: How long nothing may happen before we look whether anyone is still at work.
-_PATIENCE_SECONDS = 20
+_PATIENCE_SECONDS = 5
 
 
 class _Cluster(Protocol):
@@ -188,6 +188,8 @@ def _dask(address: str | None, at_once: int | None) -> Iterator[_Cluster]:
     except ImportError:
         raise _missing("dask") from None
     _require_answer(address, what="Dask scheduler", start="dask scheduler", allowed="tcp://host:8786")
+    # What it has to say of a lost connection, we say in one line.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -212,6 +214,7 @@ class _Dask:
         self._address = address
         self._futures: set[Any] = set()
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._had_workers = True
 
     def check(self) -> None:
         """Raises DataError: no worker, or one that would not compute the same."""
@@ -252,8 +255,10 @@ class _Dask:
     def _look(self) -> None:
         if self._client.status != "running":
             raise self._lost()
-        if not self._client.scheduler_info(n_workers=-1)["workers"]:
+        has_workers = bool(self._client.scheduler_info(n_workers=-1)["workers"])
+        if self._had_workers and not has_workers:
             print(f"dask: {self._no_worker()}; waiting for one", file=sys.stderr, flush=True)
+        self._had_workers = has_workers
 
     def result(self, handle: Any) -> Any:
         import distributed
