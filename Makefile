@@ -34,7 +34,8 @@ check:
 install-cluster: $(CLUSTER_READY)
 
 $(CLUSTER_READY): requirements-cluster.txt $(READY)
-	@python -m pip install --quiet --disable-pip-version-check --requirement requirements-cluster.txt
+	@python -m pip install --quiet --disable-pip-version-check --requirement requirements-cluster.txt || \
+		{ echo "install-cluster: the installation failed; see the lines above (no network?) and run make again" >&2; exit 1; }
 	@touch $@
 
 repro: check $(READY)
