@@ -7,13 +7,16 @@ export DVC_NO_ANALYTICS := 1
 .NOTPARALLEL:
 # Says when .venv was last made to match requirements.txt.
 READY := .venv/.ready
+# Says the same of requirements-cluster.txt.
+CLUSTER_READY := .venv/.ready-cluster
 
-.PHONY: help install check repro results pictures bench test test-slow lint clean
+.PHONY: help install install-cluster check repro results pictures bench test test-slow lint clean
 
 help:
 	@echo "make repro      run the whole graph on the demo corpus and show the figures"
 	@echo "make test       run the tests (make test-slow: web servers, kills, real speech)"
 	@echo "make install    set up .venv only; after it, repro and test need no network"
+	@echo "make install-cluster   install what compute.backend dask and ray need as well"
 	@echo "make results    run the graph on real archives: make results MIRROR=<folder or URL> NAME=<name>"
 	@echo "make pictures   draw the charts of dvc plots as pictures in dvc_plots/, without a browser"
 	@echo "make bench      measure the speed, with librosa and openSMILE beside it; VOICETRAITS_MIRROR names real speech"
@@ -28,6 +31,13 @@ $(READY): requirements.txt
 
 check:
 	@sh tools/check.sh
+
+install-cluster: $(CLUSTER_READY)
+
+$(CLUSTER_READY): requirements-cluster.txt $(READY)
+	@python -m pip install --quiet --disable-pip-version-check --requirement requirements-cluster.txt || \
+		{ echo "install-cluster: the installation failed; see the lines above (no network?) and run make again" >&2; exit 1; }
+	@touch $@
 
 repro: check $(READY)
 	@dvc repro
@@ -45,7 +55,7 @@ bench: check $(READY)
 test: check $(READY)
 	@python -m pytest -m "not slow"
 
-test-slow: check $(READY)
+test-slow: check $(CLUSTER_READY)
 	@python -m pytest -m slow
 
 lint: $(READY)

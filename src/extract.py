@@ -6,6 +6,7 @@ from pathlib import Path
 from voicetraits import params, stage
 from voicetraits.extraction import extract
 from voicetraits.files import folder_anew, write_json
+from voicetraits.parallel import Workers
 from voicetraits.store import ComputeParams, Store
 from voicetraits.unpacking import ExtractParams
 
@@ -20,7 +21,7 @@ def main() -> None:
             folder,
             params.get(all_params, "extract", ExtractParams),
             store=store,
-            workers=compute.workers,
+            workers=Workers(compute.workers, compute.backend, compute.scheduler),
         )
     write_json(asdict(counts), Path("metrics/extract.json"))
     store.trim()

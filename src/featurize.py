@@ -7,6 +7,7 @@ from voicetraits import params, stage
 from voicetraits.features.extractor import FeaturizeParams
 from voicetraits.featurizing import featurize
 from voicetraits.files import folder_anew, write_json
+from voicetraits.parallel import Workers
 from voicetraits.store import ComputeParams, Store
 
 
@@ -20,7 +21,7 @@ def main() -> None:
             folder,
             params.get(all_params, "featurize", FeaturizeParams),
             store=store,
-            workers=compute.workers,
+            workers=Workers(compute.workers, compute.backend, compute.scheduler),
         )
     write_json(asdict(counts), Path("metrics/featurize.json"))
     store.trim()

@@ -5,6 +5,7 @@ from pathlib import Path
 from voicetraits import params, stage
 from voicetraits.files import write_json
 from voicetraits.opening import open_corpus
+from voicetraits.parallel import Workers
 from voicetraits.scraping import scrape
 from voicetraits.store import ComputeParams, Store
 
@@ -14,7 +15,13 @@ def main() -> None:
     compute = params.get(all_params, "compute", ComputeParams)
     store = Store(max_bytes=int(compute.store_gigabytes * 1e9))
     corpus = open_corpus(all_params, store)
-    counts = scrape(corpus, f"corpora.{all_params['corpus']}", Path("data/raw"), store=store, workers=compute.workers)
+    counts = scrape(
+        corpus,
+        f"corpora.{all_params['corpus']}",
+        Path("data/raw"),
+        store=store,
+        workers=Workers(compute.workers, compute.backend, compute.scheduler),
+    )
     write_json(counts, Path("metrics/scrape.json"))
     if counts["archives_failed"]:
         print(

@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
+from voicetraits.parallel import Workers
 from voicetraits.store import Store
 
 #: How the names of archives end, in lower case.
@@ -56,7 +57,7 @@ class Corpus(Protocol):
     def is_stored(self, archive: Archive, store: Store) -> bool:
         """Whether a fetch of this archive would cost nothing, because the store has it."""
 
-    def fetch(self, archives: Sequence[Archive], *, store: Store, workers: int | None) -> Iterator[Fetched]:
+    def fetch(self, archives: Sequence[Archive], *, store: Store, workers: Workers | int | None) -> Iterator[Fetched]:
         """Fetch the archives into the store, in any order, one `Fetched` for each."""
 
 

@@ -21,7 +21,7 @@ from voicetraits.audio import SAMPLE_RATE_HZ
 from voicetraits.corpus import archive_stem, selection_order
 from voicetraits.errors import DataError
 from voicetraits.files import link_or_copy, sha256_of, write_csv, write_parquet
-from voicetraits.parallel import map_in_workers
+from voicetraits.parallel import Workers, map_in_workers
 from voicetraits.pieces import find_pieces, write_pieces
 from voicetraits.quarantine import Reason, SetAside
 from voicetraits.store import Store, make_key, plain_key
@@ -126,13 +126,13 @@ def list_sources(raw: Path) -> list[Source]:
     ]
 
 
-def extract(raw: Path, out: Path, params: ExtractParams, *, store: Store, workers: int | None) -> Counts:
+def extract(raw: Path, out: Path, params: ExtractParams, *, store: Store, workers: Workers | int | None) -> Counts:
     """Write `part-*.parquet`, `clips.parquet`, `submissions.parquet` and `quarantine.csv` of all archives.
 
     Args:
         raw: folder of archives and manifest.csv.
         out: an empty folder.
-        workers: worker processes, None for one a core; the result does not depend on it.
+        workers: where it runs, None for a process a core; the result does not depend on it.
 
     Raises:
         DataError: manifest and files disagree, or no clip is left.

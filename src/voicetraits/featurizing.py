@@ -17,7 +17,7 @@ from voicetraits.errors import DataError
 from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
 from voicetraits.features.table import write_description
 from voicetraits.files import link_or_copy, sha256_of, write_parquet
-from voicetraits.parallel import map_in_workers
+from voicetraits.parallel import Workers, map_in_workers
 from voicetraits.pieces import find_pieces, write_pieces
 from voicetraits.store import Store, make_key, plain_key
 
@@ -35,7 +35,9 @@ class Counts:
     features: int
 
 
-def featurize(audio: Path, out: Path, params: FeaturizeParams, *, store: Store, workers: int | None) -> Counts:
+def featurize(
+    audio: Path, out: Path, params: FeaturizeParams, *, store: Store, workers: Workers | int | None
+) -> Counts:
     """Write `out/functionals/part-*.parquet` and `out/logmel/part-*.parquet`, one of each for each audio shard.
 
     Beside them `out/description.json` says what the columns are.
@@ -43,7 +45,7 @@ def featurize(audio: Path, out: Path, params: FeaturizeParams, *, store: Store, 
     Args:
         audio: folder of `part-*.parquet` with utterance_id and samples (int16, 16 kHz).
         out: an empty folder.
-        workers: worker processes, None for one a core; the result does not depend on it.
+        workers: where it runs, None for a process a core; the result does not depend on it.
 
     Raises:
         DataError: no audio shard is there, or a clip cannot be used; the message names it.

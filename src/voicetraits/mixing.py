@@ -8,6 +8,7 @@ from pydantic import Field
 
 from voicetraits.corpus import Archive, Corpus, Fetched
 from voicetraits.mixed_names import MIX, joined, parted
+from voicetraits.parallel import Workers
 from voicetraits.params import section
 from voicetraits.scraping import select
 from voicetraits.store import Store
@@ -54,7 +55,7 @@ class Mix:
         part, own = self._own(archive)
         return part.is_stored(own, store)
 
-    def fetch(self, archives: Sequence[Archive], *, store: Store, workers: int | None) -> Iterator[Fetched]:
+    def fetch(self, archives: Sequence[Archive], *, store: Store, workers: Workers | int | None) -> Iterator[Fetched]:
         """Fetch them, one corpus after the other."""
         for name, part in self._parts.items():
             of_part = [own for archive in archives for at, own in [self._own(archive)] if at is part]

@@ -4,6 +4,8 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import joblib
@@ -16,30 +18,72 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True)
+class Workers:
+    """Where tasks run; what comes out does not depend on it.
+
+    Attributes:
+        count: worker processes, None for one a core; on a cluster, tasks at a time, None for all that it has room for.
+        backend: `loky` for processes of this machine, or the kind of the cluster, `dask` or `ray`.
+        scheduler: the cluster's address.
+    """
+
+    count: int | None = None
+    backend: str = "loky"
+    scheduler: str | None = None
+
+
 def map_in_workers(
-    function: Callable[[Task], Result], tasks: Sequence[Task], *, workers: int | None, description: str, unit: str
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    *,
+    workers: Workers | int | None,
+    description: str,
+    unit: str,
 ) -> Iterator[Result]:
-    """Yield `function(task)` in the order of `tasks`; the results do not depend on the number of workers.
+    """Yield `function(task)` in the order of `tasks`; the results do not depend on the workers.
 
     Args:
-        workers: worker processes; None for one a core.
+        workers: where; a number, or None for one a core, means worker processes of this machine.
 
     Raises:
-        DataError: a worker process died (most often for want of memory).
+        ParameterError: the cluster's package is missing, or its address is none.
+        DataError: a worker process died (most often for want of memory), or the cluster cannot be used.
     """
-    workers = min(workers or os.cpu_count() or 1, max(len(tasks), 1))
+    workers = workers if isinstance(workers, Workers) else Workers(workers)
+    in_one_thread = partial(_with_one_thread, function)
+    if workers.backend == "loky":
+        results = _map_in_processes(in_one_thread, tasks, count=workers.count, description=description)
+    else:
+        # Loaded by those who use it: dvc.yaml has no dependency on it.
+        from voicetraits.cluster import map_on_cluster
+
+        results = map_on_cluster(
+            in_one_thread,
+            tasks,
+            backend=workers.backend,
+            scheduler=workers.scheduler,
+            at_once=workers.count,
+        )
     # A bar only where someone watches: `disable=None` turns it off where output is no terminal.
     with tqdm(total=len(tasks), desc=description, unit=unit, disable=None) as bar:
-        calls = (joblib.delayed(_with_one_thread)(function, task) for task in tasks)
-        try:
-            for result in joblib.Parallel(n_jobs=workers, return_as="generator", pre_dispatch="2*n_jobs")(calls):
-                bar.update()
-                yield result
-        except joblib.externals.loky.process_executor.BrokenProcessPool:
-            raise DataError(
-                f"{description}: a worker process died, most often for want of memory; set compute.workers in "
-                f"params.yaml lower and run again: what is finished is kept"
-            ) from None
+        for result in results:
+            bar.update()
+            yield result
+
+
+def _map_in_processes(
+    function: Callable[[Task], Result], tasks: Sequence[Task], *, count: int | None, description: str
+) -> Iterator[Result]:
+    count = min(count or os.cpu_count() or 1, max(len(tasks), 1))
+    calls = (joblib.delayed(function)(task) for task in tasks)
+    try:
+        yield from joblib.Parallel(n_jobs=count, return_as="generator", pre_dispatch="2*n_jobs")(calls)
+    except joblib.externals.loky.process_executor.BrokenProcessPool:
+        raise DataError(
+            f"{description}: a worker process died, most often for want of memory; set compute.workers in "
+            f"params.yaml lower and run again: what is finished is kept"
+        ) from None
 
 
 def in_threads(

@@ -15,7 +15,7 @@ from voicetraits.download import CannotFetchError, Client, NoServerError
 from voicetraits.errors import DataError
 from voicetraits.files import link_or_copy
 from voicetraits.folders import FileSystemFolder, Folder, WebFolder, without_password
-from voicetraits.parallel import in_threads
+from voicetraits.parallel import Workers, in_threads
 from voicetraits.params import section
 from voicetraits.partial import PartialFile
 from voicetraits.store import Store, plain_key
@@ -98,7 +98,7 @@ class Remote:
             self._known_as_stored[archive.name] = stored
         return stored is not None
 
-    def fetch(self, archives: Sequence[Archive], *, store: Store, workers: int | None) -> Iterator[Fetched]:
+    def fetch(self, archives: Sequence[Archive], *, store: Store, workers: Workers | int | None) -> Iterator[Fetched]:
         """Fetch archives of the list into the store, `jobs` at a time; first come those that are there.
 
         Args:

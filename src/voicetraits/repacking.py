@@ -17,6 +17,7 @@ from tqdm import tqdm
 from voicetraits.corpus import Archive, Fetched
 from voicetraits.errors import DataError
 from voicetraits.labels import read_gender
+from voicetraits.parallel import Workers
 from voicetraits.params import section
 from voicetraits.speaker_archives import Plan, Speaker, pack, plans_of
 from voicetraits.store import Store, make_key, plain_key
@@ -129,7 +130,7 @@ class Repacked:
             self._known_as_stored[archive.name] = _fetched(archive, entry, store)
         return entry is not None
 
-    def fetch(self, archives: Sequence[Archive], *, store: Store, workers: int | None) -> Iterator[Fetched]:
+    def fetch(self, archives: Sequence[Archive], *, store: Store, workers: Workers | int | None) -> Iterator[Fetched]:
         """Hand over what the store has, then make the others in one pass over the source.
 
         Args:

@@ -11,6 +11,7 @@ import pandas as pd
 from voicetraits.corpus import Archive, Corpus, Fetched, archive_stem, selection_order
 from voicetraits.errors import DataError
 from voicetraits.files import folder_anew, link_or_copy, write_csv
+from voicetraits.parallel import Workers
 from voicetraits.store import Store
 
 #: Bytes that all stages together put on the disk for each byte of an archive. Measured on 1.8 h of speech: 136 MB of
@@ -19,7 +20,7 @@ from voicetraits.store import Store
 SPACE_FACTOR = 3.0
 
 
-def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int | None) -> dict[str, Any]:
+def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: Workers | int | None) -> dict[str, Any]:
     """Fill `folder` with exactly the selected archives, `manifest.csv` and `failed.csv`; what it counted.
 
     Args:
@@ -27,7 +28,7 @@ def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int
         key: its section in params.yaml, for messages (`corpora.voxforge`).
         folder: replaced as a whole when everything is there.
         store: keeps every finished archive for later runs.
-        workers: worker processes, where the corpus makes its archives itself; None for one a core.
+        workers: where the corpus makes its archives, if it does so itself; None for a process a core.
 
     Raises:
         DataError: the source cannot be read, the disk is too small, or too many archives cannot be had.
@@ -60,7 +61,7 @@ def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: int
 
 
 def _fetch(
-    corpus: Corpus, selected: Sequence[Archive], folder: Path, *, store: Store, workers: int | None, key: str
+    corpus: Corpus, selected: Sequence[Archive], folder: Path, *, store: Store, workers: Workers | int | None, key: str
 ) -> tuple[list[Fetched], list[Fetched]]:
     """Link the selected archives into `folder` as they come; those that are there, and those that cannot be had."""
     fetched: list[Fetched] = []

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 import platformdirs
@@ -39,6 +39,8 @@ _ABANDONED_SECONDS = 30 * 24 * 3600
 class ComputeParams:
     """Where and how it runs; never what comes out. In no stage's `params:`, so a change reruns nothing."""
 
+    backend: Literal["loky", "dask", "ray"]
+    scheduler: Annotated[str, Field(min_length=1)] | None
     workers: Annotated[int, Field(ge=1)] | None
     store_gigabytes: Annotated[float, Field(gt=0)]
 
@@ -130,15 +132,18 @@ class Store:
     def trim(self) -> int:
         """Remove the entries that were not used for longest until the store fits `max_bytes`; the bytes removed.
 
-        Writings aside whose process is gone, left by a kill, are removed as well, and so are files in `partial` that
-        nobody has gone on with for a month.
+        Writings aside whose process is gone, left by a kill, are removed as well, and so are files in `partial`, and
+        what another machine writes aside, that nobody has gone on with for a month.
         """
-        for aside in (self.root / "aside").glob("*-*"):
-            if not _is_running(int(aside.name.split("-")[0])):
-                shutil.rmtree(aside, ignore_errors=True)
-        for file in self.partial.iterdir():
+        for aside in (self.root / "aside").glob("*-*-*"):
+            host, pid, _ = aside.name.rsplit("-", 2)
             with suppress(FileNotFoundError):  # another process may be as busy here as we are
-                if time.time() - file.stat().st_mtime > _ABANDONED_SECONDS:
+                # What runs on another machine that shares the store, nobody here can tell.
+                if not _is_running(int(pid)) if host == platform.node() else _is_abandoned(aside):
+                    shutil.rmtree(aside, ignore_errors=True)
+        for file in self.partial.iterdir():
+            with suppress(FileNotFoundError):
+                if _is_abandoned(file):
                     file.unlink()
         entries = []
         for entry in self.root.glob("*/??/*"):
@@ -168,7 +173,7 @@ class Store:
         """A new name in the folder for what is no entry yet, or no more."""
         folder = self.root / "aside"
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{os.getpid()}-{uuid4().hex}"
+        return folder / f"{platform.node()}-{os.getpid()}-{uuid4().hex}"
 
     def _entry(self, kind: str, key: str) -> Path:
         return self.root / kind / key[:2] / key
@@ -196,6 +201,10 @@ def make_key(*, versions: tuple[str, ...] = (), **parts: Any) -> str:
 def plain_key(*parts: str) -> str:
     """A key for an entry that no code of ours made, such as a download: sha256 over the parts."""
     return sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _is_abandoned(path: Path) -> bool:
+    return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
 
 
 def _is_running(pid: int) -> bool:

@@ -214,6 +214,8 @@ def test_the_projects_own_file_holds_every_section_and_no_other():
             r"`tfdf\.balance` is 'both'; allowed: 'none', 'class_weight', 'undersample' or 'overs",
         ),
         ("compute.workers", 0, r"`compute\.workers` is 0; allowed: greater than or equal to 1"),
+        ("compute.backend", "spark", r"`compute\.backend` is 'spark'; allowed: 'loky', 'dask' or 'ray'$"),
+        ("compute.scheduler", 8786, r"`compute\.scheduler` is 8786; allowed: a valid string$"),
     ],
 )
 def test_rules_of_the_sections(key, value, message):

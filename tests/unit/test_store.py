@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -135,16 +136,21 @@ def test_trim_leaves_what_fits(store):
 
 
 def test_trim_removes_what_a_kill_left(store):
-    """The folder of a process that is gone goes, that of one that is running stays."""
+    """The folder of a process that is gone goes; that of one that runs, here or perhaps on another machine, stays."""
     done = subprocess.Popen([sys.executable, "-c", ""])
     done.wait()
-    dead, alive = (store.root / f"aside/{pid}-0123456789abcdef" for pid in (done.pid, os.getpid()))
-    for folder in (dead, alive):
+    here = platform.node()
+    owners = [f"{here}-{done.pid}", f"{here}-{os.getpid()}", f"other-{here}-{done.pid}", f"node-7-{done.pid}"]
+    dead, alive, elsewhere, forgotten = (store.root / f"aside/{owner}-0123456789abcdef" for owner in owners)
+    for folder in (dead, alive, elsewhere, forgotten):
         folder.mkdir(parents=True)
         write(bytes(10))(folder)
+    os.utime(forgotten, (0, 0))
     store.trim()
     assert not dead.exists()
+    assert not forgotten.exists()
     assert (alive / "file").exists()
+    assert (elsewhere / "file").exists()
 
 
 def test_trim_removes_forgotten_downloads(store):
@@ -248,4 +254,4 @@ def test_sums_are_those_of_the_files(store):
     entry = store.put("audio", KEY, write(b"content"))
     sums = json.loads((entry / "SHA256SUMS.json").read_text())
     assert sums == {"file": "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"}
-    assert ComputeParams(workers=None, store_gigabytes=1.0).workers is None
+    assert ComputeParams(backend="loky", scheduler=None, workers=None, store_gigabytes=1.0).workers is None

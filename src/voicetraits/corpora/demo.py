@@ -30,7 +30,7 @@ from scipy.io import wavfile
 
 from voicetraits.corpus import Archive, Fetched
 from voicetraits.files import sha256_of
-from voicetraits.parallel import map_in_workers
+from voicetraits.parallel import Workers, map_in_workers
 from voicetraits.params import section
 from voicetraits.store import Store, make_key, plain_key
 
@@ -687,7 +687,7 @@ class Corpus:
         """Whether the archive was made before."""
         return store.get("demo", self._key(archive)) is not None
 
-    def fetch(self, archives: Sequence[Archive], *, store: Store, workers: int | None) -> Iterator[Fetched]:
+    def fetch(self, archives: Sequence[Archive], *, store: Store, workers: Workers | int | None) -> Iterator[Fetched]:
         """Hand over what the store has, then make the others in worker processes."""
         missing = []
         for archive in archives:
