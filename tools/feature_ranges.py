@@ -40,9 +40,13 @@ def table(values: pd.DataFrame, people: pd.DataFrame) -> list[str]:
         cells = []
         for gender in counts.index:
             low, median, high = quantiles.loc[gender, name]
-            cells.append(f"{median:.3g} ({low:.3g} – {high:.3g})")
+            cells.append(f"{_plain(median)} ({_plain(low)} – {_plain(high)})")
         lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
     return lines
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def _another(value: object) -> object:
         case str():
             return value + "x"
         case list():
-            return value[::-1]
+            return value[::-1] or ["x"]
         case dict():
             return {"x": "y"}
         case None:
