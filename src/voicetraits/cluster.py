@@ -378,7 +378,7 @@ class _Ray:
         self._ray = ray
         self._running: set[Any] = set()
 
-        @ray.remote(num_cpus=1, max_retries=0)
+        @ray.remote(num_cpus=1, max_retries=0, name="voicetraits")
         def run(payload: bytes) -> Any:
             return pickle.loads(payload)
 
