@@ -18,6 +18,7 @@ import queue
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import chdir, contextmanager
 from hashlib import sha256
@@ -35,6 +36,7 @@ Result = TypeVar("Result")
 #: What computes or writes the bytes of a stage's outputs.
 _DISTRIBUTIONS = ("librosa", "numba", "numpy", "pandas", "pyarrow", "scipy", "soundfile", "soxr")
 _CONNECT_SECONDS = 10
+_VISIBLE_SECONDS = 65
 #: How long nothing may happen before we look whether anyone is still at work.
 _PATIENCE_SECONDS = 5
 
@@ -88,8 +90,26 @@ def map_on_cluster(
                     problem, result = cluster.result(handle)
                     if problem:
                         raise DataError(problem)
+                    if isinstance(result, Path):
+                        _wait_for(result)
                     ended[running.pop(handle)] = result
             yield ended.pop(number)
+
+
+def _wait_for(path: Path) -> None:
+    """Wait until a file or folder that a worker has made is seen here: NFS may keep for a minute that it was not.
+
+    Raises:
+        DataError: it does not come.
+    """
+    end = time.monotonic() + _VISIBLE_SECONDS
+    while not path.exists():
+        if time.monotonic() > end:
+            raise DataError(
+                f"{path}, which a worker has made, is not here; workers must see the project's folder and the work "
+                f"store under the same paths"
+            )
+        time.sleep(0.5)
 
 
 # --- What travels -------------------------------------------------------------------------------------------------
@@ -110,7 +130,7 @@ def _sender(function: Callable[[Task], Result]) -> Callable[[Task], bytes]:
     package = Path(__file__).parent
     digest = _digest(package)
     versions = {name: version(name) for name in _DISTRIBUTIONS}
-    machine = f"{platform.system()} {platform.machine()}"
+    machine = _machine()
 
     def send(task: Task) -> bytes:
         here = sys.modules[__name__]
@@ -133,44 +153,64 @@ def _digest(package: Path) -> str:
     return digest.hexdigest()
 
 
+def _machine() -> str:
+    return f"{platform.system()} {platform.machine()}"
+
+
 def _run(work: bytes, package: str, digest: str, folder: str, versions: dict, machine: str) -> tuple:
     """On a worker: run pickled work with the code in `package`; what is wrong here, or None, and the result.
 
-    Pickled by value, with `_digest`: in here, nothing of this library is known.
+    This and what it calls are pickled by value: in here, nothing of this library is known.
     """
-    package = Path(package)
-    if (digest, package) != getattr(sys.modules.get(package.name), "_came_from", None):
-        host = platform.node()
-        there = f"{platform.system()} {platform.machine()}"
-        if there != machine:
-            return f"the worker on {host} is a {there} and this machine a {machine}; results would differ", None
-        for distribution, ours in versions.items():
-            try:
-                theirs = version(distribution)
-            except PackageNotFoundError:
-                theirs = "missing"
-            if theirs != ours:
-                return (
-                    f"{distribution} is {theirs} on the worker on {host} and {ours} here; start the workers from the "
-                    f"project's .venv, or from one with the same requirements.txt"
-                ), None
-        for needed in (package, Path(folder)):
-            if not needed.is_dir():
-                return (
-                    f"{needed} is not there on the worker on {host}; the workers must see the project's folder and "
-                    f"the work store under the same paths"
-                ), None
-        if _digest(package) != digest:
-            return f"{package} holds other code on the worker on {host} than here; do the paths share a disk?", None
-        for module in [*sys.modules]:
-            if module.split(".")[0] == package.name:
-                del sys.modules[module]
-        sys.path[:] = [str(package.parent), *(path for path in sys.path if path != str(package.parent))]
-        importlib.invalidate_caches()
-        importlib.import_module(package.name)._came_from = digest, package
+    problem = _obstacle(Path(package), digest, Path(folder), versions, machine)
+    if problem:
+        return f"the worker on {platform.node()} cannot help: {problem}", None
+    _load_package(Path(package), digest)
     with chdir(folder):  # paths in tasks may be relative
         function, task = pickle.loads(work)
         return None, function(task)
+
+
+def _obstacle(package: Path, digest: str, folder: Path, versions: dict, machine: str) -> str | None:
+    """Why a task would not give here what it gives on the machine that sent it."""
+    for needed in (package, folder):
+        if not needed.is_dir():
+            return (
+                f"{needed} is not there; workers must see the project's folder and the work store under the same paths"
+            )
+    if _is_loaded(package, digest):
+        return None
+    if _machine() != machine:
+        return f"it is a {_machine()} and this machine a {machine}; results would differ"
+    for distribution, ours in versions.items():
+        try:
+            theirs = version(distribution)
+        except PackageNotFoundError:
+            theirs = "missing"
+        if theirs != ours:
+            return (
+                f"{distribution} is {theirs} there and {ours} here; start the workers with the Python of the project's "
+                f".venv, or one like it"
+            )
+    if _digest(package) != digest:
+        return f"{package} holds other code there than here; do the two share a disk?"
+    return None
+
+
+def _load_package(package: Path, digest: str) -> None:
+    """Make sure that imports of the package, from now on, give the modules of these files."""
+    if _is_loaded(package, digest):
+        return
+    for module in [*sys.modules]:
+        if module.split(".")[0] == package.name:
+            del sys.modules[module]
+    sys.path[:] = [str(package.parent), *(path for path in sys.path if path != str(package.parent))]
+    importlib.invalidate_caches()
+    importlib.import_module(package.name)._came_from = digest, package
+
+
+def _is_loaded(package: Path, digest: str) -> bool:
+    return getattr(sys.modules.get(package.name), "_came_from", None) == (digest, package)
 
 
 # --- Dask ---------------------------------------------------------------------------------------------------------
@@ -235,8 +275,8 @@ class _Dask:
             theirs, ours = found["host"]["python"], platform.python_version()
             if not theirs.startswith(f"{ours}."):
                 raise DataError(
-                    f"Python is {theirs} on the Dask worker {worker} and {ours} here; start the "
-                    f"workers from the project's .venv, or from one with the same Python"
+                    f"Python is {theirs} on the Dask worker {worker} and {ours} here; start the workers "
+                    f"with the Python of the project's .venv, or one like it"
                 )
 
     def submit(self, payload: bytes) -> Any:
@@ -338,7 +378,7 @@ class _Ray:
         self._ray = ray
         self._running: set[Any] = set()
 
-        @ray.remote(num_cpus=1, max_retries=0)
+        @ray.remote(num_cpus=1, max_retries=0, name="voicetraits")
         def run(payload: bytes) -> Any:
             return pickle.loads(payload)
 

@@ -102,10 +102,8 @@ class RayHead:
     def busy_workers(self) -> list[int]:
         """The processes that are at work on a task."""
         processes = psutil.Process(self.group.process.pid).children(recursive=True)
-        titles = {process.pid: process.cmdline()[:1] for process in processes}
-        return [
-            pid for pid, title in titles.items() if title and title[0].startswith("ray::") and "IDLE" not in title[0]
-        ]
+        titles = {process.pid: " ".join(process.cmdline()) for process in processes}
+        return [pid for pid, title in titles.items() if title.startswith("ray::voicetraits")]
 
 
 @contextmanager
