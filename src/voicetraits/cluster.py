@@ -20,7 +20,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, suppress
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -295,7 +295,10 @@ class _Dask:
     def _look(self) -> None:
         if self._client.status != "running":
             raise self._lost()
-        has_workers = bool(self._client.scheduler_info(n_workers=-1)["workers"])
+        try:
+            has_workers = bool(self._client.scheduler_info(n_workers=-1)["workers"])
+        except OSError:  # it went while we asked
+            raise self._lost() from None
         if self._had_workers and not has_workers:
             print(f"dask: {self._no_worker()}; waiting for one", file=sys.stderr, flush=True)
         self._had_workers = has_workers
@@ -311,13 +314,14 @@ class _Dask:
                 "the same task killed several Dask workers, most often for want of memory; give "
                 "them more (--memory-limit), and run again: what is finished is kept"
             ) from None
-        except distributed.client.FutureCancelledError:
+        except (distributed.client.FutureCancelledError, distributed.comm.CommClosedError):
             raise self._lost() from None
 
     def cancel(self) -> None:
         """No task of ours stays behind: what waits is dropped, what runs is not told to anybody."""
         if self._futures and self._client.status == "running":
-            self._client.cancel(list(self._futures), force=True)
+            with suppress(OSError):  # a scheduler that is gone has no tasks
+                self._client.cancel(list(self._futures), force=True)
 
     def _lost(self) -> DataError:
         return DataError(
