@@ -124,6 +124,23 @@ def test_nobody_answers(backend, what):
         run(Workers(backend=backend, scheduler=address))
 
 
+def test_another_python_on_a_dask_worker():
+    """Asked for before any task is sent, as another Python could not even read it."""
+
+    class Client:
+        def wait_for_workers(self, count, timeout):
+            pass
+
+        def scheduler_info(self, n_workers):
+            return {"workers": {"tcp://host:1": {"nthreads": 1, "name": "w", "host": "host"}}}
+
+        def get_versions(self):
+            return {"workers": {"tcp://host:1": {"host": {"python": "3.9.1.final.0"}}}}
+
+    with pytest.raises(DataError, match=r"^Python is 3\.9\.1\.final\.0 on the Dask worker tcp://host:1 and 3\.1[12]\."):
+        cluster._Dask(Client(), "tcp://host:8786").check()
+
+
 def test_results_come_in_order_and_at_most_so_many_run(monkeypatch):
     """A cluster that ends the last task first; what it runs is as if this process had brought it itself."""
     package = Path(cluster.__file__).parent
