@@ -34,7 +34,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 #: What computes or writes the bytes of a stage's outputs.
-_DISTRIBUTIONS = ("librosa", "numba", "numpy", "pandas", "pyarrow", "scipy", "soundfile", "soxr")
+_DISTRIBUTIONS = ("isal", "numba", "numpy", "pandas", "pyarrow", "scipy", "soundfile", "soxr")
 _CONNECT_SECONDS = 10
 _VISIBLE_SECONDS = 65
 #: How long nothing may happen before we look whether anyone is still at work.
