@@ -107,6 +107,7 @@ def test_dask_needs_an_address():
         run(Workers(backend="dask"))
 
 
+@pytest.mark.slow  # with what needs the clusters' packages
 @pytest.mark.parametrize("address", ["nonsense", "tcp://host", "tcp://host:", ":8786", "host:65536", "host:eight"])
 @pytest.mark.parametrize("backend", ["dask", "ray"])
 def test_an_address_that_is_none(backend, address):
@@ -116,6 +117,7 @@ def test_an_address_that_is_none(backend, address):
     assert str(caught.value).startswith(f"params.yaml: `compute.scheduler` is {address!r}; allowed: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backend", "what"), [("dask", "Dask scheduler"), ("ray", "Ray head")])
 def test_nobody_answers(backend, what):
     pytest.importorskip({"dask": "distributed", "ray": "ray"}[backend])
