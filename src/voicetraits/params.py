@@ -27,7 +27,7 @@ Seed = Annotated[int, pydantic.Field(ge=0, lt=2**31)]
 
 SECTIONS = (
     "corpus", "corpora", "targets", "seed", "extract", "metadata", "featurize", "split",
-    "train", "tfdf", "evaluate", "compute",
+    "train", "tfdf", "nets", "net", "augment", "calibration", "evaluate", "stress", "audit", "explain", "report", "compute",
 )  # fmt: skip
 
 
