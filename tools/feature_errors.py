@@ -16,6 +16,8 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from support.comparison import compare, with_definitions, with_librosa, with_opensmile, with_praat  # noqa: E402
 from support.voice import mirror_clips  # noqa: E402
+from voicetraits import stage  # noqa: E402
+from voicetraits.errors import DataError  # noqa: E402
 from voicetraits.files import write_csv  # noqa: E402
 
 ERRORS = ROOT / "src/voicetraits/features/errors.csv"
@@ -27,7 +29,7 @@ def main() -> None:
     clips = (clip for _, clip in mirror_clips(folder, per_archive))
     agreements = compare(clips, [with_definitions, with_librosa, with_praat, with_opensmile])
     if not agreements:
-        sys.exit(f"feature_errors: {folder} holds no .tgz with a usable clip")
+        raise DataError(f"{folder} holds no .tgz with a usable clip; name another folder")
     write_csv(pd.DataFrame([agreements[key].row for key in sorted(agreements)]), ERRORS)
     print(f"{ERRORS.relative_to(ROOT)} is written; now `python src/describe_features.py`")
 
@@ -38,9 +40,9 @@ def arguments(given: list[str]) -> tuple[Path, int]:
         sys.exit(USAGE)
     folder = Path(given[0])
     if not folder.is_dir():
-        sys.exit(f"feature_errors: {folder} is no folder\n{USAGE}")
+        raise DataError(f"{folder} is no folder; {USAGE}")
     return folder, int(given[1]) if len(given) == 2 else 1
 
 
 if __name__ == "__main__":
-    main()
+    stage.run(main)
