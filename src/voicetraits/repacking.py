@@ -22,9 +22,9 @@ from voicetraits.params import section
 from voicetraits.speaker_archives import Plan, Speaker, pack, plans_of
 from voicetraits.store import Store, make_key, plain_key
 
-#: Where clips are packed closer than in an archive of wav or FLAC. Measured as SPACE_FACTOR was, on 18 minutes of MP3 at 49
-#: kbit/s (Common Voice has about as much): 6.6 MB of clips, 7.2 of archives, 19.7 of audio shards, 10.8 of features make
-#: 5.7. The others, lossy too, as that.
+#: Of clips that are packed closer than wav and FLAC. Measured as SPACE_FACTOR was, on 18 minutes of MP3 at 49 kbit/s:
+#: 6.6 MB of clips, 7.2 of archives, 19.7 of audio shards and 10.8 of features make 5.7. The other lossy formats are
+#: taken to be alike.
 _SPACE_FACTORS = dict.fromkeys(("mp3", "ogg", "oga", "opus", "m4a", "aac", "wma"), 7.0)
 
 

@@ -106,7 +106,7 @@ def estimate_bytes(selected: Sequence[Archive], missing: Sequence[Archive]) -> i
 
 
 def mean_space_factor(archives: Sequence[Archive]) -> float:
-    """Bytes on the disk for each byte of the archives: what holds for each, by its size; one of unknown size is as 1."""
+    """Bytes that all stages put on the disk for each byte of the archives: the mean, weighted by size."""
     sizes = [1 if archive.bytes is None else archive.bytes for archive in archives]
     weighted = sum(size * archive.space_factor for size, archive in zip(sizes, archives, strict=True))
     return weighted / sum(sizes) if sum(sizes) else SPACE_FACTOR
