@@ -37,7 +37,10 @@ class Origin(NamedTuple):
 
 _DECIMATED = "from samples at 1 kHz, the definition at the full rate; of two peaks as high another may be the mode"
 _EDGES = "the two contours of F0 part at the edges of voicing, where cycles are least alike"
-_FORMANT_STEP = "every other voiced frame here, all there; the same frames: another resampler"
+_FORMANT_STEP = (
+    "every other voiced frame here, all there; in the same frames, another resampler, which in a few of them turns a "
+    "pole into a formant: of F1 that spread wide, the median then moves"
+)
 _NO_RHYTHM = "no oracle: the published script counts on Praat's own voicing; known syllables and pauses instead"
 _SMOOTHED = "other windows, other voiced frames; there smoothed over 3 frames"
 _FEW_SAMPLES = "in a window with one or two samples above the threshold nothing is highest but by rounding"
