@@ -10,6 +10,8 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
+from voicetraits import stage
+from voicetraits.errors import DataError
 from voicetraits.features.table import read_features
 
 SHARES = (0.1, 0.5, 0.9)
@@ -19,7 +21,7 @@ def main() -> None:
     features = read_features(Path("data/features"))
     names = sys.argv[1:] or list(features.names)
     if unknown := [name for name in names if name not in features.names]:
-        sys.exit(f"feature_ranges: there is no feature {unknown[0]!r}; src/voicetraits/features/README.md lists them")
+        raise DataError(f"there is no feature {unknown[0]!r}; src/voicetraits/features/README.md lists them")
     people = pd.read_parquet("data/metadata.parquet", columns=["utterance_id", "speaker_id", "gender"])
     print("\n".join(table(features.values[names], people.dropna(subset="gender"))))
 
@@ -50,4 +52,4 @@ def _plain(value: float) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    stage.run(main)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from voicetraits.archive import Limits, Member, is_unsafe, read_members
-from voicetraits.corpus import Archive
+from voicetraits.corpus import SPACE_FACTOR, Archive
 from voicetraits.download import CannotFetchError, Client
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.files import link_or_copy, write_json, write_parquet
@@ -28,7 +28,7 @@ from voicetraits.partial import PartialFile
 from voicetraits.quarantine import Reason, SetAside
 from voicetraits.remote import alone
 from voicetraits.repacking import RepackParams
-from voicetraits.scraping import SPACE_FACTOR, human_bytes, require_space
+from voicetraits.scraping import human_bytes, require_space
 from voicetraits.store import Store, make_key, plain_key
 from voicetraits.suffixes import is_audio
 
@@ -76,6 +76,40 @@ class Survey:
     clips: dict[str, int]
     texts: Mapping[str, Path]
     left_out: int
+
+
+class BundleLayout:
+    """What the layouts of corpora that are one file have in common; of their own they have `licence` and `speakers`.
+
+    Args:
+        params: the corpus's section of params.yaml.
+        bundle: the file.
+    """
+
+    licence: str
+
+    def __init__(self, params: BundleParams, bundle: "Bundle") -> None:
+        self._params = params
+        self._bundle = bundle
+        self.left_out: dict[str, int] = {}
+
+    @property
+    def source(self) -> str:
+        return self._bundle.source
+
+    @property
+    def version(self) -> str:
+        return self._bundle.version
+
+    def read(self, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        return self._bundle.read(paths)
+
+    def _survey(self, store: Store, texts: str) -> Survey:
+        """What is in the file, as `Bundle.survey` says; what it leaves out is counted."""
+        survey = self._bundle.survey(store, texts)
+        if survey.left_out:
+            self.left_out["members"] = survey.left_out
+        return survey
 
 
 class Bundle:
@@ -138,13 +172,12 @@ class Bundle:
             # The version outlives the file itself, which may have left the store: what was made of it may all be there.
             entry = self._store.get_or_make("version", plain_key(self._address), self._note_version)
             return (entry / _VERSION).read_text()
-        try:
-            found = self._path.stat()
-        except OSError:
+        if not self._path.is_file():
             raise DataError(
-                f"{self._path} is missing; check the path in {self.key} of params.yaml (best absolute), which names a "
-                f".tar.gz or .zip file"
-            ) from None
+                f"{self._path} is {'a folder' if self._path.is_dir() else 'missing'}; check the path in {self.key} of "
+                f"params.yaml (best absolute), which names a .tar.gz or .zip file"
+            )
+        found = self._path.stat()
         return plain_key(str(self._path.absolute()), str(found.st_size), str(found.st_mtime_ns))
 
     def _note_version(self, folder: Path) -> None:

@@ -5,6 +5,10 @@ bytes; what unpickles and runs it on the worker (`_run`) travels with it, by val
 of these very files. The workers need the same Python and packages, and the same files under the same paths: the
 project's folder and the work store.
 
+Processes of this machine run through joblib, clusters do not. joblib's Dask backend was tried: it outlives a killed
+worker, but waits without a word when there is none left. Ray's refuses to give results as they come. What tasks
+carry, the checks, and the loop below for Ray would stay, so it would not be less.
+
 No stage in dvc.yaml depends on this file: it is loaded only where compute.backend asks for it, and where a task runs
 must not change what comes out.
 """

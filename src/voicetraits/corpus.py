@@ -9,6 +9,10 @@ from typing import Protocol
 from voicetraits.parallel import Workers
 from voicetraits.store import Store
 
+#: Bytes that all stages together put on the disk for each byte of an archive. Measured on 1.8 h of speech: 136 MB of
+#: archives, 122 MB of audio shards, 68 MB of features make 2.4, each once, as the store, the workspace and DVC's cache
+#: hold links to the same files. The rest is for models, and for what is written before the old is removed.
+SPACE_FACTOR = 3.0
 #: How the names of archives end, in lower case.
 ARCHIVE_SUFFIXES = (".tgz", ".tar.gz")
 
@@ -23,12 +27,14 @@ class Archive:
         bytes: its size where the corpus can tell, exactly or about; None where only a fetch would tell.
         version: changes when the source has another file under this name (such as the time of its last change); empty
             where the source does not tell.
+        space_factor: bytes that all stages put on the disk for each of its own.
     """
 
     name: str
     source: str
     bytes: int | None
     version: str = ""
+    space_factor: float = SPACE_FACTOR
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,10 @@ def _explain(key: str, kind: type, error: pydantic.ValidationError) -> str:
         return _unknown(Path("params.yaml"), place, known)
     if problem["type"] == "missing":
         return f"params.yaml: `{place}` is missing; git has the file with every key and its meaning"
+    if problem["type"] == "too_short":
+        return (
+            f"params.yaml: `{place}` is {problem['input']!r}; allowed: {problem['ctx']['min_length']} or more of them"
+        )
     return f"params.yaml: `{place}` is {problem['input']!r}; allowed: {problem['msg'].removeprefix('Input should be ')}"
 
 

@@ -8,16 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from voicetraits.corpus import Archive, Corpus, Fetched, archive_stem, selection_order
+from voicetraits.corpus import SPACE_FACTOR, Archive, Corpus, Fetched, archive_stem, selection_order
 from voicetraits.errors import DataError
 from voicetraits.files import folder_anew, link_or_copy, write_csv
 from voicetraits.parallel import Workers
 from voicetraits.store import Store
-
-#: Bytes that all stages together put on the disk for each byte of an archive. Measured on 1.8 h of speech: 136 MB of
-#: archives, 122 MB of audio shards, 68 MB of features make 2.4, each once, as the store, the workspace and DVC's cache
-#: hold links to the same files. The rest is for models, and for what is written before the old is removed.
-SPACE_FACTOR = 3.0
 
 
 def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: Workers | int | None) -> dict[str, Any]:
@@ -38,9 +33,10 @@ def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: Wor
     selected = select(distinct, corpus.limit)
     missing = [archive for archive in selected if not corpus.is_stored(archive, store)]
     needed = estimate_bytes(selected, missing)
-    print(_announcement(len(offered), len(selected), len(missing), needed), flush=True)
-    if needed:
-        require_space(round(needed * SPACE_FACTOR), [store.root, folder], key)
+    space = None if needed is None else round(needed * mean_space_factor(missing))
+    print(_announcement(len(offered), len(selected), len(missing), needed, space), flush=True)
+    if space:
+        require_space(space, [store.root, folder], key)
 
     with folder_anew(folder) as aside:
         fetched, failed = _fetch(corpus, selected, aside, store=store, workers=workers, key=key)
@@ -109,6 +105,13 @@ def estimate_bytes(selected: Sequence[Archive], missing: Sequence[Archive]) -> i
     return round(sum(mean if archive.bytes is None else archive.bytes for archive in missing))
 
 
+def mean_space_factor(archives: Sequence[Archive]) -> float:
+    """Bytes that all stages put on the disk for each byte of the archives: the mean, weighted by size."""
+    sizes = [1 if archive.bytes is None else archive.bytes for archive in archives]
+    weighted = sum(size * archive.space_factor for size, archive in zip(sizes, archives, strict=True))
+    return weighted / sum(sizes) if sum(sizes) else SPACE_FACTOR
+
+
 def require_space(needed: int, folders: Sequence[Path], key: str) -> None:
     """Check that each folder's disk has `needed` bytes.
 
@@ -135,15 +138,15 @@ def human_bytes(count: float) -> str:
     return f"{count:,.1f} GB"
 
 
-def _announcement(offered: int, selected: int, missing: int, needed: int | None) -> str:
+def _announcement(offered: int, selected: int, missing: int, needed: int | None, space: int | None) -> str:
     text = f"scrape: {selected} of {offered} archives selected, {selected - missing} of them already stored"
     if not missing:
         return f"{text}; nothing to fetch"
-    if needed is None:
+    if needed is None or space is None:
         return f"{text}; {missing} to fetch, of unknown size"
     return (
         f"{text}; {missing} to fetch, about {human_bytes(needed)}; "
-        f"all stages will need about {human_bytes(needed * SPACE_FACTOR)} of disk"
+        f"all stages will need about {human_bytes(space)} of disk"
     )
 
 

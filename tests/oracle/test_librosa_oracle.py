@@ -8,9 +8,9 @@ from dataclasses import replace
 import librosa
 import numpy as np
 import pytest
-import scipy.stats
 import soundfile
 
+from support.definitions import scipy_moments, specprop, utterance_spectrum
 from support.sounds import PARAMS, RATE_HZ, glide, noise, pulses, sine, times
 from voicetraits.features.autocorrelation import autocorrelations
 from voicetraits.features.extractor import FeatureExtractor
@@ -284,50 +284,12 @@ def test_pre_emphasis_in_the_spectrum_is_that_of_the_samples():
     assert ratio[:4] == pytest.approx(1, abs=0.25)
 
 
-def specprop(frequencies_hz: list[float], amplitudes: list[float]) -> dict[str, float]:
-    """seewave's specprop, written out from its help page, one number at a time."""
-    n, total = len(amplitudes), math.fsum(amplitudes)
-    a = [amplitude / total for amplitude in amplitudes]
-
-    def quantile(share: float) -> float:
-        cumulated = 0.0
-        for f, weight in zip(frequencies_hz, a, strict=True):
-            cumulated += weight
-            if cumulated > share:
-                return f
-        raise AssertionError(share)
-
-    mean = math.fsum(f * weight for f, weight in zip(frequencies_hz, a, strict=True))
-    average = math.fsum(a) / n
-    s = math.sqrt(math.fsum((weight - average) ** 2 for weight in a) / (n - 1))
-    peak = max(range(n), key=a.__getitem__)
-    left, middle, right = a[peak - 1], a[peak], a[peak + 1]
-    shift = (left - right) / (left - 2 * middle + right) / 2
-    return {
-        "mean_frequency_hz": mean,
-        "deviation_hz": math.sqrt(math.fsum(w * (f - mean) ** 2 for f, w in zip(frequencies_hz, a, strict=True))),
-        "median_hz": quantile(0.5),
-        "mode_hz": frequencies_hz[peak],
-        "peak_frequency_hz": frequencies_hz[peak] + shift * (frequencies_hz[1] - frequencies_hz[0]),
-        "q25_hz": quantile(0.25),
-        "q75_hz": quantile(0.75),
-        "iqr_hz": quantile(0.75) - quantile(0.25),
-        "skewness": math.fsum((weight - average) ** 3 for weight in a) / (n - 1) / s**3,
-        "kurtosis": math.fsum((weight - average) ** 4 for weight in a) / (n - 1) / s**4,
-        "entropy": -math.fsum(weight * math.log(weight) for weight in a) / math.log(n),
-        "flatness": math.exp(math.fsum(math.log(weight) for weight in a) / n) / average,
-    }
-
-
 @pytest.mark.parametrize("name", ["glide", "wobble", "noise", "sine in noise"])
 @pytest.mark.parametrize(("prefix", "upper_hz"), [("spectrum", 8000), ("voice_range", PARAMS.voice_range_hz)])
 def test_utterance_spectrum(name, prefix, upper_hz):
-    """Lengths here are fast ones for an FFT, so that nothing is appended and the plain DFT is the oracle."""
     samples = SIGNALS[name].astype(np.float32)
-    frequencies_hz = np.fft.rfftfreq(len(samples), 1 / RATE_HZ)
-    amplitudes = np.abs(np.fft.rfft(samples.astype(np.float64)))
-    inside = frequencies_hz <= upper_hz
-    expected = specprop(frequencies_hz[inside].tolist(), amplitudes[inside].tolist())
+    frequencies_hz, amplitudes = utterance_spectrum(samples, upper_hz)
+    expected = specprop(frequencies_hz.tolist(), amplitudes.tolist())
     actual = dict(zip(EXTRACTOR.names, EXTRACTOR(samples).tolist(), strict=True))
     assert len(expected) == len(describe(prefix, 0, upper_hz))
     for key, value in expected.items():
@@ -338,14 +300,7 @@ def test_utterance_spectrum_against_scipy():
     """The same moments from scipy.stats, on samples of a length that is padded."""
     samples = SIGNALS["odd length"].astype(np.float32)
     length = 10_000  # the next length after 9,973, a prime, that has small factors only
-    amplitudes = np.abs(np.fft.rfft(samples.astype(np.float64), length))
-    n = len(amplitudes)
+    expected = scipy_moments(np.abs(np.fft.rfft(samples.astype(np.float64), length)))
     actual = dict(zip(EXTRACTOR.names, EXTRACTOR(samples).tolist(), strict=True))
-    # scipy's divide by n and by the population's deviation.
-    correction = (n - 1) / n
-    skewness = scipy.stats.skew(amplitudes) * correction**0.5
-    kurtosis = scipy.stats.kurtosis(amplitudes, fisher=False) * correction
-    assert actual["spectrum_skewness"] == pytest.approx(skewness, rel=1e-4)
-    assert actual["spectrum_kurtosis"] == pytest.approx(kurtosis, rel=1e-4)
-    assert actual["spectrum_entropy"] == pytest.approx(scipy.stats.entropy(amplitudes) / np.log(n), rel=1e-4)
-    assert actual["spectrum_flatness"] == pytest.approx(scipy.stats.gmean(amplitudes) / amplitudes.mean(), rel=1e-4)
+    for key, value in expected.items():
+        assert actual[f"spectrum_{key}"] == pytest.approx(value, rel=1e-4), key

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from support.comparison import compare
+from support.comparison import compare, with_praat
 from support.praat import JITTERS, SHIMMERS, PraatClip, pitch_of, places
 from support.sounds import PARAMS, RATE_HZ
 from support.voice import VOICE, demo_clips, mirror_clips
@@ -90,7 +90,7 @@ def test_formants_frame_by_frame(clips, ceiling_hz):
 
 
 def test_synthesised_speech_as_a_whole(clips):
-    agreements = compare(clips)
+    agreements = compare(clips, [with_praat])
     for name in ("f1", "f2", "f3", "f4"):
         assert agreements[f"{name}_median_hz", "Praat, the same frames"].relative_errors.max() < 0.02
         assert agreements[f"{name}_median_hz", "Praat, all voiced frames"].relative_errors.max() < 0.05
@@ -105,14 +105,14 @@ def test_synthesised_speech_as_a_whole(clips):
 @pytest.mark.slow
 def test_real_speech(mirror, record_property):
     """One clip of each archive."""
-    agreements = compare(clip for _, clip in mirror_clips(mirror))
+    agreements = compare((clip for _, clip in mirror_clips(mirror)), [with_praat])
     for agreement in agreements.values():
-        record_property(f"{agreement.feature} ({agreement.oracle})", agreement.row)
+        record_property(f"{agreement.feature} ({agreement.oracle})", str(agreement.row))
     for name in (*JITTERS, *SHIMMERS, "hnr_mean_db"):
         assert agreements[name, "Praat"].correlation >= 0.95, agreements[name, "Praat"].row
     for name in ("f1", "f2", "f3"):
         same = agreements[f"{name}_median_hz", "Praat, the same frames"]
-        # Beyond are clips in which prediction hangs on the resampler's last hertz below 5.5 kHz.
+        # Beyond are clips whose F1 spread so wide that a frame or two move the median.
         assert np.mean(same.relative_errors < 0.05) > 0.98, same.row
         assert np.median(same.relative_errors) < 0.002, same.row
         every = agreements[f"{name}_median_hz", "Praat, all voiced frames"]

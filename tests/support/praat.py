@@ -60,8 +60,11 @@ class PraatClip:
         bandwidths = [[formants.get_bandwidth_at_time(n, time) for n in range(1, 5)] for time in times]
         return times * RATE_HZ - 0.5, np.array(frequencies), np.array(bandwidths)
 
-    def hnr_mean_db(self) -> float:
-        return call(self.sound.to_harmonicity_cc(), "Get mean", 0, 0)
+    def hnr_db(self) -> dict[str, float]:
+        """Mean and deviation of the harmonics-to-noise ratio, by feature."""
+        harmonicity = self.sound.to_harmonicity_cc()
+        commands = {"hnr_mean_db": "Get mean", "hnr_std_db": "Get standard deviation"}
+        return {name: call(harmonicity, command, 0, 0) for name, command in commands.items()}
 
     def cepstral_peak_db(self, seconds: np.ndarray) -> np.ndarray:
         """Prominence of the smoothed cepstrum's peak at some times."""

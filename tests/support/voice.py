@@ -25,7 +25,7 @@ TRACKER = PitchTracker(
 WINDOW_ENERGY = float(np.square(librosa.filters.get_window("hann", PARAMS.frame_length)).sum())
 VOICE = voice.VoiceFeatures(RATE_HZ, PARAMS.hop_length, PARAMS.n_fft, WINDOW_ENERGY)
 NAMES = tuple(feature.name for feature in voice.describe())
-_EXTRACT = params.get(params.load(Path(__file__).parents[2] / "params.yaml"), "extract", ExtractParams)
+EXTRACT = params.get(params.load(Path(__file__).parents[2] / "params.yaml"), "extract", ExtractParams)
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,6 @@ def demo_clips(count: int) -> list[Clip]:
 def mirror_clips(mirror: Path, per_archive: int = 1, every: int = 1) -> Iterator[tuple[str, Clip]]:
     """Names and clips of real speech: the first ones of every so many archives."""
     for path in sorted(mirror.glob("*.tgz"))[::every]:
-        clips = unpack(path, _EXTRACT).clips
+        clips = unpack(path, EXTRACT).clips
         for name in sorted(clips)[:per_archive]:
             yield f"{path.stem}/{name}", clip(clips[name].samples / np.float32(32768))

@@ -1,6 +1,5 @@
 """The bench: what it measures, the page it writes, what it refuses."""
 
-import json
 import sys
 
 import numpy as np
@@ -8,12 +7,13 @@ import pyarrow as pa
 import pytest
 
 import bench
+from support.project import ROOT
 from support.sounds import PARAMS, glide, noise, pulses
 from voicetraits.bench import features
 from voicetraits.bench.speech import clips_of_mirror, clips_of_shards
 from voicetraits.bench.timing import alternating, median_ratio
 from voicetraits.errors import DataError
-from voicetraits.files import write_json, write_parquet
+from voicetraits.files import write_parquet
 
 pytestmark = pytest.mark.filterwarnings("ignore:n_fft=", "ignore:Empty filters detected")
 
@@ -44,6 +44,10 @@ def test_every_rival_and_every_part_is_timed(figures):
     assert len(figures["audio_seconds_per_second"]) == 7
     assert f"**{figures['times_naive']:.0f} times**" in page
     assert figures["machine"]["processor"] in page
+    assert {"formants", "rhythm", "voice_table"} <= set(figures["milliseconds_of_voice"])
+    assert "| features: voice: formants |" in page
+    whole = figures["milliseconds_per_audio_second"]["the whole extractor"]
+    assert f"The whole extractor takes {whole * 0.9:.1f} times as long." in page
 
 
 @pytest.mark.slow
@@ -91,8 +95,26 @@ def test_what_is_no_part_is_refused(monkeypatch, capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
-def test_the_page_holds_what_was_measured_so_far(monkeypatch, tmp_path, figures):
+def test_each_part_keeps_what_the_other_wrote(monkeypatch, tmp_path, figures, capsys):
+    """The page holds all that was measured so far; a part that is measured anew replaces its own figures only."""
     monkeypatch.setattr(bench, "FOLDER", tmp_path)
+    shown = {part: lambda found, part=part: f"## {part} {found['n']}" for part in bench.RENDERERS}
+    monkeypatch.setattr(bench, "RENDERERS", shown)
+    monkeypatch.setattr(bench, "speech", lambda params, count: ("clips", [None]))
+    monkeypatch.setattr(features, "fresh_process", lambda clip, params: {})
     assert "##" not in bench.page()
-    write_json(figures, tmp_path / "features.json")
-    assert bench.page().endswith(features.render(json.loads((tmp_path / "features.json").read_text())))
+    for part, number in (("features", 1), ("pipeline", 2), ("features", 3)):
+        monkeypatch.setattr(features, "measure", lambda *_, number=number, **__: {"n": number})
+        monkeypatch.setattr(bench.pipeline, "measure", lambda *_, number=number, **__: {"n": number})
+        monkeypatch.setattr(sys, "argv", ["bench.py", part])
+        bench.main()
+    page = (tmp_path / "README.md").read_text()
+    assert "## features 3" in page
+    assert "## pipeline 2" in page
+    assert page in capsys.readouterr().out
+
+
+def test_the_committed_page_is_that_of_the_committed_figures(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    page = bench.page()
+    assert (bench.FOLDER / "README.md").read_text(encoding="utf-8") == page

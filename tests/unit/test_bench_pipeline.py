@@ -57,6 +57,8 @@ class FakeProject:
 
 def test_what_the_figures_are_made_from(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "Project", FakeProject)
+    part_figures = {"archives": 64, "milliseconds_per_audio_second": {"inflate": 1.25, "all": 20.0}}
+    monkeypatch.setattr(pipeline, "_parts", lambda project, utterances: part_figures | {"utterances": utterances})
     figures = pipeline.measure(tmp_path, tmp_path, (1000, 4000, 16000))
     assert [size["seconds"] for size in figures["by_size"].values()] == [10, 40, 160]
     assert [size["audio_seconds_per_second"] for size in figures["by_size"].values()] == [300, 300, 300]
@@ -65,8 +67,11 @@ def test_what_the_figures_are_made_from(tmp_path, monkeypatch):
     assert figures["growth"]["share"] == pytest.approx(400 / 4400)
     assert (figures["growth"]["archives_before"], figures["growth"]["archives_after"]) == (1000, 1100)
     assert figures["repro_of_nothing_seconds"] == 1.5
+    assert figures["parts"]["utterances"] == 256
     page = pipeline.render(figures)
     assert "**21.6 minutes** for all of VoxForge" in page
+    assert "beside the download: 6.0 times the floor." in page
+    assert "| inflate | 1.250 |" in page
     assert "From 1,000 to 1,100 archives: 4.0 s, 9% of the 44.0 s" in page
 
 

@@ -129,6 +129,12 @@ def test_archives_that_are_none(file: Path, raw: Path, store: Store) -> None:
     file.write_bytes(tarred(files)[:-1000])
     with pytest.raises(DataError, match=r"is damaged .the gzip stream is cut off.; download it again"):
         run_scrape("common_voice", raw, store, path=str(file))
+    with pytest.raises(
+        DataError, match=r"is a folder; check the path in corpora.common_voice .* names a .tar.gz or .zip"
+    ):
+        run_scrape("common_voice", raw, store, path=str(file.parent))
+    with pytest.raises(DataError, match=r"/nowhere.tar.gz is missing; check the path in corpora.common_voice"):
+        run_scrape("common_voice", raw, store, path="/nowhere.tar.gz")
     with pytest.raises(ParameterError, match=r"`corpora.common_voice.path` is not set; it names the file"):
         run_scrape("common_voice", raw, store)
 

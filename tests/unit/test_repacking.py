@@ -17,7 +17,7 @@ from voicetraits.archive import Limits, read_members
 from voicetraits.bundles import Bundle, BundleParams
 from voicetraits.params import section
 from voicetraits.prompts import read_transcripts
-from voicetraits.repacking import Repacked, RepackParams
+from voicetraits.repacking import Repacked, RepackParams, space_factor
 from voicetraits.speaker_archives import Plan, Recording, Speaker, file_name, one_line, pack, plans_of, utterance_names
 from voicetraits.store import Store
 from voicetraits.submission_texts import Submission, read_submission
@@ -227,3 +227,16 @@ def test_a_changed_file_is_surveyed_again(tmp_path: Path, store: Store) -> None:
     assert bundle_of(tmp_path / "x").survey(store, "$^").clips == {"a.wav": 1}
     (tmp_path / "x").write_bytes(tarred({"a.wav": b"a", "b.wav": b"bb"}))
     assert bundle_of(tmp_path / "x").survey(store, "$^").clips == {"a.wav": 1, "b.wav": 2}
+
+
+@pytest.mark.parametrize(
+    ("recordings", "factor"),
+    [
+        ([Recording("a.wav", bytes=900), Recording("b.flac", bytes=100)], 3.0),
+        ([Recording("a.MP3", bytes=50)], 7.0),
+        ([Recording("a.mp3", bytes=100), Recording("b.wav", bytes=300)], 4.0),
+        ([Recording("a.mp3")], 3.0),  # of unknown size
+    ],
+)
+def test_compressed_clips_need_more_space_than_their_size_says(recordings: list[Recording], factor: float) -> None:
+    assert space_factor(plan_of(Speaker("x", "", "", recordings))) == factor

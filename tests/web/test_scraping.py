@@ -24,7 +24,7 @@ from voicetraits import download, folders, remote
 from voicetraits.corpus import Archive, selection_order
 from voicetraits.errors import DataError, ParameterError, VoicetraitsError
 from voicetraits.opening import open_corpus
-from voicetraits.scraping import estimate_bytes, human_bytes, scrape
+from voicetraits.scraping import estimate_bytes, human_bytes, mean_space_factor, scrape
 from voicetraits.store import Store
 
 ARCHIVES = make_archives(12)
@@ -417,6 +417,13 @@ def test_unknown_sizes_count_as_the_mean_of_the_known() -> None:
     assert estimate_bytes([known], []) == 0
 
 
+def test_space_is_what_each_archive_needs_by_its_size() -> None:
+    wav, mp3, unknown = Archive("a", "", 300), Archive("b", "", 100, space_factor=7.0), Archive("c", "", None)
+    assert mean_space_factor([wav]) == 3.0
+    assert mean_space_factor([wav, mp3]) == (300 * 3.0 + 100 * 7.0) / 400
+    assert mean_space_factor([unknown]) == mean_space_factor([]) == 3.0
+
+
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 B"), (999, "999 B"), (12_345, "12.3 kB"), (5e8, "500 MB"), (12.5e9, "12.5 GB")]
 )
@@ -468,7 +475,9 @@ def test_a_disk_that_gets_full(
     server: FaultServer, raw: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
 ) -> None:
     url = server.url if kind == "server" else write_folder(tmp_path / "mirror")
-    monkeypatch.setattr("voicetraits.scraping.SPACE_FACTOR", 0.1)  # the check beforehand would stop it
+    monkeypatch.setattr(
+        "voicetraits.scraping.mean_space_factor", lambda archives: 0.1
+    )  # the check beforehand would stop it
     store = Store(small_disk / "store")
     with pytest.raises(OSError) as error:
         run(url, raw, store)

@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from voicetraits.bench.parts import FLOOR, FLOOR_MILLISECONDS, by_module
 from voicetraits.bench.rivals import Librosa, opensmile_egemaps
 from voicetraits.bench.timing import alternating, machine, median_ratio
+from voicetraits.features import voice
 from voicetraits.features.analysis import Analysis
 from voicetraits.features.extractor import SAMPLE_RATE_HZ, FeatureExtractor, FeaturizeParams
 
@@ -23,6 +25,7 @@ _VERSIONS = ("librosa", "numba", "numpy", "opensmile", "scipy")
 _OURS, _OURS_BOTH, _NAIVE = "voicetraits, all", "voicetraits, what librosa has", "librosa, all from the samples"
 _OURS_NO_F0, _SHARED, _SHARED_NO_F0 = "the same without F0", "librosa, shared STFT", "the same with librosa, without F0"
 _EGEMAPS = "openSMILE eGeMAPSv02"
+_VOICE, _WHOLE = "features: voice", "the whole extractor"
 #: The families that librosa has too.
 _OF_BOTH = ("frames", "cepstrum", "pitch")
 #: Of a value near 0, such as a mean of deltas, float32 leaves this much.
@@ -88,8 +91,11 @@ def measure(clips: Sequence[np.ndarray], params: FeaturizeParams, *, runs: int) 
     with threadpool_limits(1):
         equality = _equality(extractor, naive, clips)
         seconds = alternating(rivals, clips, runs=runs)
-        parts = alternating(_parts(extractor), [_prepared(extractor, clip) for clip in clips], runs=runs)
+        prepared = [_prepared(extractor, clip) for clip in clips]
+        parts = alternating(_parts(extractor), prepared, runs=runs)
+        of_voice = [_of_voice(extractor, prepared) for _ in range(runs)]
     part_seconds = {name: statistics.median(values) for name, values in parts.items()}
+    of_voice_seconds = {name: statistics.median(run[name] for run in of_voice) for name in of_voice[0]}
     return {
         "machine": machine(_VERSIONS),
         "clips": len(clips),
@@ -105,6 +111,7 @@ def measure(clips: Sequence[np.ndarray], params: FeaturizeParams, *, runs: int) 
         "times_shared_stft_without_f0": median_ratio(seconds[_SHARED_NO_F0], seconds[_OURS_NO_F0]),
         "times_egemaps": median_ratio(seconds[_EGEMAPS], seconds[_OURS]),
         "milliseconds_per_audio_second": {name: 1000 * value / audio_seconds for name, value in part_seconds.items()},
+        "milliseconds_of_voice": {name: 1000 * value / audio_seconds for name, value in of_voice_seconds.items()},
     }
 
 
@@ -114,7 +121,8 @@ def render(figures: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {m[name]}" for name in ("python", *_VERSIONS))
     speeds = figures["audio_seconds_per_second"]
     rows = [f"| {name} | {value:,.0f} |" for name, value in speeds.items()]
-    parts = [f"| {name} | {value:.3f} |" for name, value in figures["milliseconds_per_audio_second"].items()]
+    milliseconds = figures["milliseconds_per_audio_second"]
+    whole = milliseconds[_WHOLE]
     lines = [
         "## Features",
         "",
@@ -137,7 +145,9 @@ def render(figures: dict[str, Any]) -> str:
         "",
         "| part of the extractor | milliseconds per audio second |",
         "| --- | --- |",
-        *parts,
+        *_part_rows(milliseconds, figures.get("milliseconds_of_voice", {})),  # older figures have none
+        "",
+        f"{FLOOR} The whole extractor takes {whole / FLOOR_MILLISECONDS:.1f} times as long.",
         "",
         f"A fresh process with compiled kernels in its cache imports in {fresh['import_seconds']:.2f} s and has the "
         f"first clip after {fresh['first_clip_seconds']:.2f} s more; with an empty cache, after "
@@ -185,8 +195,24 @@ def _parts(extractor: FeatureExtractor) -> dict[str, Callable[[_Prepared], objec
     }
     for family in extractor.families:
         parts[f"features: {family.name}"] = lambda clip, family=family: family.compute(clip.analysis)
-    parts["the whole extractor"] = lambda clip: extractor.extract(clip.samples)
+    parts[_WHOLE] = lambda clip: extractor.extract(clip.samples)
     return parts
+
+
+def _of_voice(extractor: FeatureExtractor, clips: Sequence[_Prepared]) -> dict[str, float]:
+    """Seconds of the modules that the voice family is made of."""
+    family = next(family for family in extractor.families if family.name == "voice")
+    return by_module(family.compute, [clip.analysis for clip in clips], voice)
+
+
+def _part_rows(milliseconds: Mapping[str, float], of_voice: Mapping[str, float]) -> list[str]:
+    """Rows of a table; the voice family's modules stand under it."""
+    rows = []
+    for name, value in milliseconds.items():
+        rows.append(f"| {name} | {value:.3f} |")
+        if name == _VOICE:
+            rows += [f"| {_VOICE}: {module} | {took:.3f} |" for module, took in of_voice.items()]
+    return rows
 
 
 def fresh_process(clip: np.ndarray, params: FeaturizeParams) -> dict[str, float]:

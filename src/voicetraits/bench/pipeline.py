@@ -11,14 +11,19 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from voicetraits import params
+from voicetraits.bench import parts
+from voicetraits.bench.parts import FLOOR_MINUTES, VOXFORGE_HOURS
 from voicetraits.bench.project import Cost, Project
 from voicetraits.bench.timing import machine
+from voicetraits.features.extractor import FeaturizeParams
+from voicetraits.unpacking import ExtractParams
 
-#: All of VoxForge.
-VOXFORGE_HOURS = 108.0
 UTTERANCES = (1_000, 4_000, 16_000)
 #: Of the demo; so few that its speakers give more than is asked for.
 _UTTERANCES_A_SPEAKER, _CLIPS_AN_ARCHIVE = 11, 4
+#: Of these the parts are timed, so often.
+_UTTERANCES_OF_PARTS, _RUNS_OF_PARTS = 256, 3
 _STAGES = ("extract", "featurize")
 _VERSIONS = ("dvc", "isal", "numba", "numpy", "pyarrow", "scipy", "soundfile")
 
@@ -42,6 +47,7 @@ def measure(repository: Path, scratch: Path, utterances: Sequence[int] = UTTERAN
             "by_size": by_size,
             "by_workers": _by_workers(project, utterances[1]),
             "voxforge_minutes": _voxforge_minutes(list(by_size.values())),
+            "parts": _parts(project, min(_UTTERANCES_OF_PARTS, utterances[0])),
             "growth": _growth(project, utterances[1]),
             "repro_of_nothing_seconds": _repro_of_nothing(project, utterances[-1]),
         }
@@ -72,7 +78,10 @@ def render(figures: dict[str, Any]) -> str:
         f"Two workers are {workers['speedup']:.2f} times as fast as one ({workers['1']['seconds']:.1f} s, "
         f"{workers['2']['seconds']:.1f} s). The straight line through these times gives "
         f"**{figures['voxforge_minutes']:.1f} minutes** for all of VoxForge ({VOXFORGE_HOURS:.0f} hours) from .tgz to "
-        "features on this machine, beside the download.",
+        f"features on this machine, beside the download: {figures['voxforge_minutes'] / FLOOR_MINUTES:.1f} times the "
+        "floor.",
+        "",
+        *parts.render(figures["parts"]),
         "",
         f"From {growth['archives_before']:,} to {growth['archives_after']:,} archives: {growth['seconds']:.1f} s, "
         f"{growth['share']:.0%} of the {growth['seconds_from_nothing']:.1f} s for all of them from nothing.",
@@ -104,6 +113,18 @@ def _voxforge_minutes(sizes: Sequence[Mapping[str, float]]) -> float:
     """What all of VoxForge would take on this machine: the line through the measured times over audio seconds."""
     slope, start = np.polyfit([size["audio_seconds"] for size in sizes], [size["seconds"] for size in sizes], 1)
     return float(start + slope * VOXFORGE_HOURS * 3600) / 60
+
+
+def _parts(project: Project, utterances: int) -> dict[str, Any]:
+    """Where the time goes from archives to features."""
+    _select(project, utterances)
+    setting = params.load(project.folder / "params.yaml")
+    return parts.from_archives(
+        project.folder / "data/raw",
+        params.get(setting, "extract", ExtractParams),
+        params.get(setting, "featurize", FeaturizeParams),
+        runs=_RUNS_OF_PARTS,
+    )
 
 
 def _growth(project: Project, utterances: int) -> dict[str, float]:

@@ -1,14 +1,39 @@
 """The same features by librosa: everything from the samples, or from one shared spectrum; and openSMILE's own set."""
 
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 
 import librosa
 import numpy as np
 import opensmile
+import scipy.stats
 
 from voicetraits.features.extractor import SAMPLE_RATE_HZ, FeaturizeParams
+from voicetraits.features.feature import Feature
+from voicetraits.features.statistics import ENTROPY_BINS, Statistic, describe
 
-_STATISTICS = {"mean": np.mean, "min": np.min, "max": np.max, "std": np.std}
+_ALWAYS = ("mean", "min", "max", "std")
+
+
+def _entropy(series: np.ndarray) -> float:
+    counts, _ = np.histogram(series, bins=ENTROPY_BINS)
+    return scipy.stats.entropy(counts) / np.log(ENTROPY_BINS)
+
+
+_STATISTICS: Mapping[Statistic, Callable[[np.ndarray], float]] = {
+    "mean": np.mean,
+    "median": np.median,
+    "min": np.min,
+    "max": np.max,
+    "range": np.ptp,
+    "std": np.std,
+    "q25": partial(np.quantile, q=0.25),
+    "q75": partial(np.quantile, q=0.75),
+    "iqr": scipy.stats.iqr,
+    "entropy": _entropy,
+    "skewness": scipy.stats.skew,
+    "kurtosis": partial(scipy.stats.kurtosis, fisher=False),
+}
 
 
 class Librosa:
@@ -38,28 +63,33 @@ class Librosa:
         else:
             of_amplitudes = of_power = {"y": samples, **rate, **self._frames}
         without_rate = {key: value for key, value in of_amplitudes.items() if key != "sr"}
-        series = {
-            "zero_crossing_rate_{}": librosa.feature.zero_crossing_rate(
+        values = {}
+        for name, row in {
+            "zero_crossing_rate": librosa.feature.zero_crossing_rate(
                 samples, frame_length=p.frame_length, hop_length=p.hop_length
             )[0],
-            "rolloff_{}_hz": librosa.feature.spectral_rolloff(**of_amplitudes)[0],
-            "flatness_{}": librosa.feature.spectral_flatness(**without_rate)[0],
-            "bandwidth_{}_hz": librosa.feature.spectral_bandwidth(**of_amplitudes)[0],
-            "centroid_{}_hz": librosa.feature.spectral_centroid(**of_amplitudes)[0],
-            "rms_{}": librosa.feature.rms(S=self._amplitudes(samples, without_rate), frame_length=p.n_fft)[0],
-        }
+            "rolloff_hz": librosa.feature.spectral_rolloff(**of_amplitudes)[0],
+            "flatness": librosa.feature.spectral_flatness(**without_rate)[0],
+            "bandwidth_hz": librosa.feature.spectral_bandwidth(**of_amplitudes)[0],
+            "centroid_hz": librosa.feature.spectral_centroid(**of_amplitudes)[0],
+            "rms": librosa.feature.rms(S=self._amplitudes(samples, without_rate), frame_length=p.n_fft)[0],
+        }.items():
+            values |= _summary(name, row, _ALWAYS)
         chroma = librosa.feature.chroma_stft(**of_power, tuning=0.0)
         for i, row in enumerate(librosa.feature.tonnetz(chroma=chroma), start=1):
-            series[f"tonnetz_{i}_{{}}"] = row
+            values |= _summary(f"tonnetz_{i}", row, _ALWAYS)
         for i, row in enumerate(librosa.feature.spectral_contrast(**of_amplitudes, n_bands=5), start=1):
-            series[f"contrast_{i}_{{}}_db"] = row
-        values = _summary(series, _STATISTICS)
+            values |= _summary(f"contrast_{i}_db", row, p.contrast_statistics)
         mel = librosa.feature.melspectrogram(**of_power, n_mels=p.mel_bands)
-        coefficients = librosa.feature.mfcc(S=librosa.power_to_db(mel, top_db=None), n_mfcc=p.mfcc)
-        deltas = librosa.feature.delta(coefficients, mode="nearest")
-        cepstral = {f"mfcc_{i:02d}_{{}}": row for i, row in enumerate(coefficients)}
-        cepstral |= {f"mfcc_delta_{i:02d}_{{}}": row for i, row in enumerate(deltas)}
-        values |= _summary(cepstral, {name: _STATISTICS[name] for name in ("mean", "std")})
+        log_mel_db = librosa.power_to_db(mel, top_db=None)
+        coefficients = librosa.feature.mfcc(S=log_mel_db, n_mfcc=p.mfcc)
+        for name, matrix, statistics in (
+            ("mfcc", coefficients, p.mfcc_statistics),
+            ("mfcc_delta", librosa.feature.delta(coefficients, mode="nearest"), p.mfcc_delta_statistics),
+            ("log_mel", log_mel_db, p.log_mel_statistics),
+        ):
+            for i, row in enumerate(matrix):
+                values |= _summary(f"{name}_{i:02d}", row, statistics)
         if self._f0:
             values |= _pitch(self.f0_hz(samples))
         return values
@@ -87,12 +117,18 @@ def opensmile_egemaps() -> Callable[[np.ndarray], object]:
     return lambda samples: smile.process_signal(samples, SAMPLE_RATE_HZ)
 
 
-def _summary(series: Mapping[str, np.ndarray], statistics: Mapping[str, Callable]) -> dict[str, float]:
+def _summary(series: str, values: np.ndarray, statistics: tuple[Statistic, ...]) -> dict[str, float]:
+    """Statistics of a series, by the names of our columns."""
+    values = values.astype(np.float64)
     return {
-        name.format(statistic): float(function(values.astype(np.float64)))
-        for name, values in series.items()
-        for statistic, function in statistics.items()
+        name: float(_STATISTICS[statistic](values))
+        for name, statistic in zip(_names(series, statistics), statistics, strict=True)
     }
+
+
+@cache
+def _names(series: str, statistics: tuple[Statistic, ...]) -> list[str]:
+    return [feature.name for feature in describe(Feature(series, "", ""), statistics)]
 
 
 def _pitch(f0_hz: np.ndarray) -> dict[str, float]:

@@ -6,10 +6,9 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator
 from typing import Any
 
-from voicetraits.bundles import Bundle, DownloadParams
+from voicetraits.bundles import BundleLayout, DownloadParams
 from voicetraits.errors import DataError
 from voicetraits.params import section
 from voicetraits.speaker_archives import Recording, Speaker, by_speaker
@@ -31,7 +30,7 @@ class Params(DownloadParams):
     """Section `corpora.audiomnist` of params.yaml."""
 
 
-class Layout:
+class Layout(BundleLayout):
     """The layout of AudioMNIST, behind the protocol voicetraits.repacking.Layout."""
 
     licence = (
@@ -40,27 +39,13 @@ class Layout:
         "networks for classification of audio signals. arXiv:1807.03418, 2018.\n"
     )
 
-    def __init__(self, params: Params, bundle: Bundle) -> None:
-        self._bundle = bundle
-        self.left_out: dict[str, int] = {}
-
-    @property
-    def source(self) -> str:
-        return self._bundle.source
-
-    @property
-    def version(self) -> str:
-        return self._bundle.version
-
     def speakers(self, store: Store) -> list[Speaker]:
         """The speakers that have clips.
 
         Raises:
             DataError: the archive is none of AudioMNIST, or its metadata cannot be read.
         """
-        survey = self._bundle.survey(store, _META)
-        if survey.left_out:
-            self.left_out["members"] = survey.left_out
+        survey = self._survey(store, _META)
         if not survey.texts:
             raise DataError(
                 f"{self.source} has no data/audioMNIST_meta.txt; check {self._bundle.key}.url in params.yaml"
@@ -82,9 +67,6 @@ class Layout:
         if unlisted:
             print(f"scrape: audioMNIST_meta.txt says nothing of {', '.join(sorted(unlisted))}; they have no labels")
         return by_speaker(rows)
-
-    def read(self, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        return self._bundle.read(paths)
 
 
 def _meta(content: bytes, source: str) -> dict[str, dict[str, Any]]:

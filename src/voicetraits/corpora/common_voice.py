@@ -10,13 +10,13 @@ is not in the archive, is left out and counted: nobody can mend a release.
 import csv
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from voicetraits.bundles import Bundle, BundleParams
+from voicetraits.bundles import BundleLayout, BundleParams
 from voicetraits.corpus import selection_order
 from voicetraits.errors import DataError
 from voicetraits.labels import read_gender
@@ -59,7 +59,7 @@ class Params(BundleParams):
         return self.path
 
 
-class Layout:
+class Layout(BundleLayout):
     """The layout of Common Voice, behind the protocol voicetraits.repacking.Layout."""
 
     licence = (
@@ -68,18 +68,7 @@ class Layout:
         "R. Ardila et al.: Common Voice: A Massively-Multilingual Speech Corpus. LREC 2020, 4218-4222.\n"
     )
 
-    def __init__(self, params: Params, bundle: Bundle) -> None:
-        self._per_class = params.per_class
-        self._bundle = bundle
-        self.left_out: dict[str, int] = {}
-
-    @property
-    def source(self) -> str:
-        return self._bundle.source
-
-    @property
-    def version(self) -> str:
-        return self._bundle.version
+    _params: Params
 
     def speakers(self, store: Store) -> list[Speaker]:
         """Who speaks in the validated clips; of each gender `per_class`, if asked for.
@@ -87,9 +76,7 @@ class Layout:
         Raises:
             DataError: the archive is none of Common Voice, or its table cannot be read.
         """
-        survey = self._bundle.survey(store, _TABLE)
-        if survey.left_out:
-            self.left_out["members"] = survey.left_out
+        survey = self._survey(store, _TABLE)
         if len(survey.texts) != 1:
             found = f"has {len(survey.texts)} files validated.tsv" if survey.texts else "has no validated.tsv"
             raise DataError(
@@ -100,14 +87,11 @@ class Layout:
         speakers = by_speaker(self._rows(table, survey.clips))
         if not speakers:
             raise DataError(f"validated.tsv of {self.source} has no row that can be used; take another release")
-        if self._per_class is None:
+        if self._params.per_class is None:
             return speakers
-        taken = balanced(speakers, self._per_class, self._bundle.key)
+        taken = balanced(speakers, self._params.per_class, self._bundle.key)
         self.left_out["clips_beyond_per_class"] = _clips(speakers) - _clips(taken)
         return taken
-
-    def read(self, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        return self._bundle.read(paths)
 
     def _rows(self, table: Path, sizes: dict[str, int]) -> Iterator[tuple]:
         """What by_speaker takes, of each row whose clip is there; `sizes` is used up."""

@@ -14,7 +14,7 @@ from typing import Annotated
 import soundfile
 from pydantic import Field
 
-from voicetraits.bundles import Bundle, DownloadParams
+from voicetraits.bundles import BundleLayout, DownloadParams
 from voicetraits.errors import DataError
 from voicetraits.params import section
 from voicetraits.speaker_archives import Recording, Speaker
@@ -41,7 +41,7 @@ class Params(DownloadParams):
         return f"{self.url.rstrip('/')}/{self.part}.tar.gz"
 
 
-class Layout:
+class Layout(BundleLayout):
     """The layout of LibriSpeech, behind the protocol voicetraits.repacking.Layout."""
 
     licence = (
@@ -50,19 +50,11 @@ class Layout:
         "ICASSP 2015, 5206-5210.\n"
     )
 
-    def __init__(self, params: Params, bundle: Bundle) -> None:
-        self._files_per_speaker = params.files_per_speaker
-        self._clip_seconds = params.clip_seconds
-        self._bundle = bundle
-        self.left_out: dict[str, int] = {}
-
-    @property
-    def source(self) -> str:
-        return self._bundle.source
+    _params: Params
 
     @property
     def version(self) -> str:
-        return f"{self._bundle.version} {self._clip_seconds}"
+        return f"{super().version} {self._params.clip_seconds}"
 
     def speakers(self, store: Store) -> list[Speaker]:
         """The readers that have clips, each with the first `files_per_speaker` in the order of their names.
@@ -70,9 +62,7 @@ class Layout:
         Raises:
             DataError: the archive is none of LibriSpeech, or one of its tables cannot be read.
         """
-        survey = self._bundle.survey(store, _TEXTS)
-        if survey.left_out:
-            self.left_out["members"] = survey.left_out
+        survey = self._survey(store, _TEXTS)
         sexes = _read_sexes(survey.texts, self.source)
         transcripts = _read_transcripts(survey.texts)
         of_reader: dict[str, list[Recording]] = {}
@@ -87,17 +77,18 @@ class Layout:
             )
         if unlisted := sorted(of_reader.keys() - sexes.keys()):
             print(f"scrape: SPEAKERS.TXT says nothing of {', '.join(unlisted)}; they have no labels")
-        beyond = sum(len(clips[self._files_per_speaker :]) for clips in of_reader.values() if self._files_per_speaker)
-        if beyond:
+        taken = self._params.files_per_speaker
+        if taken and (beyond := sum(len(clips[taken:]) for clips in of_reader.values())):
             self.left_out["clips_beyond_files_per_speaker"] = beyond
         return [
-            Speaker(reader, sexes.get(reader, ""), "", clips[: self._files_per_speaker], {"Language": "EN"})
+            Speaker(reader, sexes.get(reader, ""), "", clips[:taken], {"Language": "EN"})
             for reader, clips in of_reader.items()
         ]
 
     def read(self, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        for path, content in self._bundle.read(paths):
-            yield path, content if self._clip_seconds is None else crop(content, self._clip_seconds)
+        seconds = self._params.clip_seconds
+        for path, content in super().read(paths):
+            yield path, content if seconds is None else crop(content, seconds)
 
 
 def _read_sexes(texts: Mapping[str, Path], source: str) -> dict[str, str]:

@@ -1,0 +1,53 @@
+"""What a person runs by hand from tools/: each wrong call ends in one line."""
+
+import importlib
+import sys
+
+import pandas as pd
+import pytest
+
+from support.project import ROOT
+from voicetraits import stage
+from voicetraits.features.feature import Feature
+from voicetraits.features.table import write_description
+from voicetraits.files import write_parquet
+
+
+@pytest.fixture
+def refusal(monkeypatch, tmp_path):
+    """Runs a tool in an empty folder with these arguments; the line with which it ends."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    monkeypatch.chdir(tmp_path)
+
+    def run(tool: str, *arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", [f"{tool}.py", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            stage.run(importlib.import_module(tool).main)
+        assert str(ended.value).count("\n") == 0
+        return str(ended.value)
+
+    return run
+
+
+def test_errors_of_features_need_a_folder_of_archives(refusal, tmp_path):
+    usage = "usage: python tools/feature_errors.py <folder of .tgz archives> [clips per archive, 1 or more]"
+    assert refusal("feature_errors") == usage
+    assert refusal("feature_errors", str(tmp_path), "none") == usage
+    assert refusal("feature_errors", str(tmp_path), "0") == usage
+    assert refusal("feature_errors", "nowhere") == f"feature_errors: nowhere is no folder; {usage}"
+    expected = f"feature_errors: {tmp_path} holds no .tgz with a usable clip; name another folder"
+    assert refusal("feature_errors", str(tmp_path)) == expected
+
+
+def test_ranges_of_features_need_a_run_and_their_names(refusal, tmp_path):
+    assert refusal("feature_ranges") == "feature_ranges: data/features holds no features; run `dvc repro featurize`"
+    folder = tmp_path / "data/features"
+    write_parquet(pd.DataFrame({"utterance_id": ["a"], "charm": [1.0]}), folder / "functionals/part-0000.parquet")
+    write_description(folder, {}, (Feature("charm", "1", "how charming"),))
+    assert refusal("feature_ranges", "chram").startswith(
+        "feature_ranges: there is no feature 'chram'; src/voicetraits/"
+    )
+    assert (
+        refusal("feature_ranges")
+        == "feature_ranges: data/metadata.parquet is missing; `dvc repro` makes what stages write"
+    )
