@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 #: Names of a net's inputs. `mask` is there where time is ragged: 1 for a frame, 0 for padding behind the clip's end.
 CLIP, MASK = "clip", "mask"
-#: A `keras.layers.Normalization` of this name gets mean and variance from the training clips, before training starts.
+#: A `BatchNormalization(name=STANDARDISE, center=False, scale=False, trainable=False)` gets its mean and variance from
+#: the training clips before training starts. (Not `Normalization`: ONNX export makes inputs of its constants.)
 STANDARDISE = "standardise"
 
 
