@@ -1,9 +1,12 @@
-"""A clip as another voice, in another room, over another line might have given it: what nets learn from besides the clips.
+"""A clip as another voice, in another room, over another line might have given it: what nets learn from as well.
 
     voice (pitch, tape, speed) → room → noise → microphone → telephone → gain
 
-in the order in which sound comes about. Each effect has its share of the clips and its range in the section `augment` of
-params.yaml. Masks and crops come later, anew in each epoch: see masking.py.
+in the order in which sound comes about. Each effect has its share of the clips and its range in the section `augment`
+of params.yaml. Masks and crops come later, anew in each epoch: see masking.py.
+
+Milliseconds that each takes for a second of sound, on one core: pitch 5, speed 5, room 0.6, telephone 0.6, noise 0.5,
+microphone 0.4, tape 0.1; a version of a clip at the default shares 2.3.
 """
 
 import numpy as np
@@ -29,16 +32,13 @@ def augment(samples: np.ndarray, params: AugmentParams, rng: np.random.Generator
         rng: decides everything; the same generator gives the same version.
 
     Returns:
-        (m,) float32, finite, within −32767/32768 … 32767/32768: too loud a clip is made softer, never clipped. m is n but
-        for the effects on pace: tape and speed make it round(n / ratio), down to 1.
+        (m,) float32, finite, within ±32767/32768: too loud a clip is made softer, never clipped. m is n but for the
+        effects on pace, tape and speed, which make it round(n / ratio).
     """
     y = _another_voice(samples.astype(np.float32), params, rng)
     if _drawn(params.room, rng):
-        rt60_seconds, direct_db = (
-            rng.uniform(*params.room.rt60_seconds),
-            rng.uniform(*params.room.direct_to_reverberant_db),
-        )
-        y = in_room(y, diffuse_room(rt60_seconds, direct_db, rng))
+        rt60_seconds = rng.uniform(*params.room.rt60_seconds)
+        y = in_room(y, diffuse_room(rt60_seconds, rng.uniform(*params.room.direct_to_reverberant_db), rng))
     if _drawn(params.noise, rng):
         y = add_noise(y, rng.uniform(*params.noise.snr_db), rng.uniform(*params.noise.exponent), rng)
     if _drawn(params.microphone, rng):

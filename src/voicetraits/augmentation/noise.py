@@ -31,8 +31,8 @@ def coloured_noise(count: int, exponent: float, rng: np.random.Generator) -> np.
 def add_noise(samples: np.ndarray, snr_db: float, exponent: float, rng: np.random.Generator) -> np.ndarray:
     """(n,) → (n,) float32 with noise at a signal-to-noise ratio; may leave full scale, see `levels.limit`.
 
-    The ratio is that of mean powers over the whole clip, pauses included; noise that the recording has already counts as
-    signal. Silence stays silence.
+    The ratio is that of mean powers over the whole clip, pauses included; noise that the recording has already counts
+    as signal. Silence stays silence.
     """
     signal = power(samples)
     if signal == 0:

@@ -1,8 +1,8 @@
 """A voice with other pitch, other formants, another pace.
 
-Pitch and pace change by PSOLA (pitch-synchronous overlap-add, Moulines & Charpentier 1990) as Praat does it: cycles of the
-voice are set closer together or further apart, left out or repeated, and keep their shape, so that formants stay where
-they are. Formants move by resampling, which takes pitch and pace along.
+Pitch and pace change by PSOLA (pitch-synchronous overlap-add, Moulines & Charpentier 1990) as Praat does it: cycles of
+the voice are set closer together or further apart, left out or repeated, and keep their shape, so that formants stay
+where they are. Formants move by resampling, which takes pitch and pace along.
 """
 
 from dataclasses import dataclass

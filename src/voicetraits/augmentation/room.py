@@ -11,7 +11,7 @@ _GAP_SECONDS = 0.003
 
 
 def diffuse_room(rt60_seconds: float, direct_to_reverberant_db: float, rng: np.random.Generator) -> np.ndarray:
-    """Impulse response of no room in particular: a pulse, then Gaussian noise that dies away exponentially (Polack 1988).
+    """Impulse response of no room in particular: a pulse, then noise that dies away exponentially (Polack 1988).
 
     Args:
         rt60_seconds: time in which the reverberation loses 60 dB.

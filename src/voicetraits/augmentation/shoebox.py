@@ -55,7 +55,7 @@ class Shoebox:
         return (response / np.abs(response).max()).astype(np.float32)
 
     def _images(self, axis: int, farthest: float) -> tuple[np.ndarray, np.ndarray]:
-        """Along one axis: how far each image of the speaker lies from the microphone, and off how many walls it came."""
+        """Along one axis: how far each image of the speaker is from the microphone, and off how many walls."""
         size, speaker = self.size_metres[axis], self.speaker_metres[axis]
         most = int(np.ceil(farthest / (2 * size)))
         twice = np.arange(-most, most + 1)
