@@ -1,4 +1,4 @@
-"""Mel-frequency cepstral coefficients (MFCC) of one clip, as `librosa.feature.mfcc` defines them: level, then transform."""
+"""Mel-frequency cepstral coefficients (MFCC) of one clip, as `librosa.feature.mfcc` defines them: the shared parts."""
 
 import numpy as np
 

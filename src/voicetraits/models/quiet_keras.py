@@ -1,4 +1,7 @@
-"""Keras on TensorFlow, imported without the notes that TensorFlow logs: `from voicetraits.models.quiet_keras import keras`."""
+"""Keras on TensorFlow, imported without the notes that TensorFlow logs.
+
+from voicetraits.models.quiet_keras import keras
+"""
 
 import os
 
