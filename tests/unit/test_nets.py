@@ -8,7 +8,7 @@ import pytest
 
 from support.nets import NETS, inputs, net, voices
 from voicetraits.errors import ParameterError
-from voicetraits.models.quiet_keras import keras
+from voicetraits.models.net_training import keras
 
 RAGGED = ("rnn", "bigru", "tcn")
 

@@ -8,7 +8,7 @@ import scipy.signal
 
 from support.nets import net
 from voicetraits.errors import ParameterError
-from voicetraits.models.quiet_keras import keras
+from voicetraits.models.net_training import keras
 from voicetraits.models.trunk_weights import read_safetensors
 
 

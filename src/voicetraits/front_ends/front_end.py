@@ -15,6 +15,8 @@ class FrontEnd(Protocol):
         name: of the module.
         shape: of what it makes; None in the first place means time, which differs from clip to clip: `(None, 64)`.
         clip_seconds: the length to which it crops (from the middle) or pads a clip; None where it takes all of it.
+        hop_seconds: from one row to the next, where time is ragged.
+        has_bands: True where it makes (time, bands), of which training may mask stretches; else it may be missing.
     """
 
     name: ClassVar[str]

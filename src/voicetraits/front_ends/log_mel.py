@@ -24,6 +24,7 @@ class FrontEnd:
     """
 
     name: ClassVar[str] = "log_mel"
+    has_bands: ClassVar[bool] = True
 
     mel_bands: int = 64
     frame_seconds: float = 0.025

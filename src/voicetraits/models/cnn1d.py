@@ -14,11 +14,11 @@ classes; 449,425 with one sigmoid output, which is how the net is known from pro
 
 from typing import Annotated
 
+import keras
 from pydantic import Field
 
 from voicetraits.front_ends import mfcc_image
 from voicetraits.models.layers import class_probabilities, clip_input
-from voicetraits.models.quiet_keras import keras
 from voicetraits.params import section
 
 _FILTERS = (16, 8, 16, 8)

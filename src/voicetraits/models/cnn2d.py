@@ -13,11 +13,11 @@ output, which is how the net is known from projects on speaker gender.
 
 from typing import Annotated
 
+import keras
 from pydantic import Field
 
 from voicetraits.front_ends import mfcc_image
 from voicetraits.models.layers import batch_norm, class_probabilities, clip_input, convolution
-from voicetraits.models.quiet_keras import keras
 from voicetraits.params import section
 
 _BLOCKS = ((16, (6, 6)), (16, (6, 6)), (8, (3, 3)))

@@ -14,11 +14,11 @@ steps are the original's; it does not tell the numbers of filters, which are our
 
 from typing import Annotated
 
+import keras
 from pydantic import Field
 
 from voicetraits.front_ends import mfcc_image
 from voicetraits.models.layers import batch_norm, class_probabilities, clip_input, convolution
-from voicetraits.models.quiet_keras import keras
 from voicetraits.params import section
 
 

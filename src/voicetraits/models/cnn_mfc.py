@@ -13,11 +13,11 @@
 
 from typing import Annotated
 
+import keras
 from pydantic import Field
 
 from voicetraits.front_ends import mfc_image
 from voicetraits.models.layers import class_probabilities, clip_input, convolution
-from voicetraits.models.quiet_keras import keras
 from voicetraits.params import section
 
 

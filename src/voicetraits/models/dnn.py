@@ -12,11 +12,11 @@ of dense layers, dropout after each.
 
 from typing import Annotated
 
+import keras
 from pydantic import Field
 
 from voicetraits.front_ends import spectral_statistics
 from voicetraits.models.layers import class_probabilities, clip_input, standardise
-from voicetraits.models.quiet_keras import keras
 from voicetraits.params import section
 
 _UNITS = (256, 128, 64)

@@ -1,7 +1,8 @@
 """Layers that several nets share; all built in and named, so that a saved architecture needs none of these files."""
 
+import keras
+
 from voicetraits.models.net_module import CLIP, MASK, STANDARDISE
-from voicetraits.models.quiet_keras import keras
 
 #: Share of the old value that the moving mean and variance keep at a step: a training of few clips has few steps.
 MOMENTUM = 0.9

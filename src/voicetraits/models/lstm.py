@@ -14,12 +14,12 @@ memory. Neural Computation 9 (1997), 1735-1780.
 
 from typing import Annotated
 
+import keras
 from pydantic import Field
 
 from voicetraits.errors import ParameterError
 from voicetraits.front_ends import signal_windows
 from voicetraits.models.layers import class_probabilities, clip_input
-from voicetraits.models.quiet_keras import keras
 from voicetraits.params import section
 
 

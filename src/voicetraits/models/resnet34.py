@@ -20,13 +20,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import keras
 from pydantic import Field
 
 from voicetraits.errors import ParameterError
 from voicetraits.front_ends import mfc_image
 from voicetraits.models.layers import batch_norm, class_probabilities, clip_input
 from voicetraits.models.net_module import Phase
-from voicetraits.models.quiet_keras import keras
 from voicetraits.models.trunk_weights import copy_trunk
 from voicetraits.params import section
 

@@ -11,11 +11,11 @@
 
 from typing import Annotated
 
+import keras
 from pydantic import Field
 
 from voicetraits.front_ends import log_mel
 from voicetraits.models.layers import class_probabilities, clip_input, mask_input, standardise
-from voicetraits.models.quiet_keras import keras
 from voicetraits.params import section
 
 

@@ -14,11 +14,11 @@ padding behind a clip's end changes none of its frames, and the mask matters to 
 
 from typing import Annotated
 
+import keras
 from pydantic import Field
 
 from voicetraits.front_ends import log_mel
 from voicetraits.models.layers import class_probabilities, clip_input, mask_input, standardise
-from voicetraits.models.quiet_keras import keras
 from voicetraits.params import section
 
 _DILATIONS = (1, 2, 4, 8, 16)

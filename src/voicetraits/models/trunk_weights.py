@@ -4,9 +4,8 @@ import json
 import math
 from pathlib import Path
 
+import keras
 import numpy as np
-
-from voicetraits.models.quiet_keras import keras
 
 _ARCHITECTURE, _WEIGHTS = "architecture.json", "net.weights.h5"
 #: Of each layer kind, the last part of the names of its weights in PyTorch, in Keras's order.
