@@ -15,34 +15,28 @@ from typing import Annotated
 import keras
 from pydantic import Field
 
-from voicetraits.front_ends import log_mel
-from voicetraits.models.layers import class_probabilities, clip_input, mask_input, standardise
+from voicetraits.models.layers import class_probabilities
+from voicetraits.models.log_mel_nets import LogMelParams, begin, front_end
 from voicetraits.params import section
+
+__all__ = ["Params", "build", "front_end"]
 
 
 @section
-class Params:
+class Params(LogMelParams):
     """The section `net.bigru` of params.yaml."""
 
-    hop_seconds: Annotated[float, Field(ge=0.005, le=0.05)]
     units: Annotated[int, Field(ge=1)]
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-
-
-def front_end(params: Params) -> log_mel.FrontEnd:
-    """Log-mel frames of the whole clip."""
-    return log_mel.FrontEnd(hop_seconds=params.hop_seconds)
 
 
 def build(params: Params, shape: tuple[int | None, ...], classes: int) -> keras.Model:
     """The layers; see the module."""
     layers = keras.layers
-    clip, mask = clip_input(shape), mask_input()  # (time, 64), (time,)
-    x = standardise()(clip)
+    inputs, x, mask = begin(shape)  # (time, 64), (time,)
     units = layers.GRU(params.units, return_sequences=True, name="units")
     x = layers.Bidirectional(units, name="both_directions")(x, mask=mask)  # (time, 128)
     x = layers.GlobalAveragePooling1D(name="mean")(x, mask=mask)  # (128,)
     x = layers.Dropout(params.dropout, name="dropout_1")(x)
     x = layers.Dense(64, activation="relu", name="dense")(x)  # (64,)
     x = layers.Dropout(params.dropout, name="dropout_2")(x)
-    return keras.Model([clip, mask], class_probabilities(x, classes), name="bigru")
+    return keras.Model(inputs, class_probabilities(x, classes), name="bigru")

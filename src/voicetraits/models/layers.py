@@ -2,7 +2,7 @@
 
 import keras
 
-from voicetraits.models.net_module import CLIP, MASK, STANDARDISE
+from voicetraits.models.net_module import CLIP, STANDARDISE
 
 #: Share of the old value that the moving mean and variance keep at a step: a training of few clips has few steps.
 MOMENTUM = 0.9
@@ -11,11 +11,6 @@ MOMENTUM = 0.9
 def clip_input(shape: tuple[int | None, ...]) -> keras.KerasTensor:
     """The input of a net: what the front end makes of a clip."""
     return keras.Input(shape, name=CLIP)
-
-
-def mask_input() -> keras.KerasTensor:
-    """The second input where time is ragged, (time,): 1 for a frame, 0 for padding."""
-    return keras.Input((None,), name=MASK)
 
 
 def standardise() -> keras.layers.Layer:

@@ -23,7 +23,7 @@ from typing import Annotated
 import keras
 from pydantic import Field
 
-from voicetraits.errors import ParameterError
+from voicetraits.errors import DataError, ParameterError
 from voicetraits.front_ends import mfc_image
 from voicetraits.models.layers import batch_norm, class_probabilities, clip_input
 from voicetraits.models.net_module import Phase
@@ -88,10 +88,9 @@ def initialise(model: keras.Model, params: Params) -> None:
         return
     try:
         copy_trunk(Path(params.init), model, head=_HEAD)
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
+    except DataError as error:
         raise ParameterError(
-            f"params.yaml: `net.resnet34.init` is {params.init!r} ({reason}); allowed: none, the folder of a trained "
+            f"params.yaml: `net.resnet34.init` is {params.init!r} ({error}); allowed: none, the folder of a trained "
             f"resnet34, or a .safetensors or .npz file of its weights as torchvision names them"
         ) from None
 

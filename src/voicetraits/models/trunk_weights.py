@@ -3,9 +3,12 @@
 import json
 import math
 from pathlib import Path
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
+
+from voicetraits.errors import DataError
 
 _ARCHITECTURE, _WEIGHTS = "architecture.json", "net.weights.h5"
 #: Of each layer kind, the last part of the names of its weights in PyTorch, in Keras's order.
@@ -21,17 +24,20 @@ def copy_trunk(source: Path, model: keras.Model, *, head: str) -> None:
             PyTorch: `layer1.0.conv1.weight` is the kernel, (out, in, height, width), of our layer `layer1_0_conv1`.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError, KeyError: it is damaged, or its layers are others.
+        DataError: it cannot be read, is damaged, or its layers are others; no weight has been changed then.
     """
     layers = [layer for layer in model.layers if layer.weights and layer.name != head]
-    weights = _from_folder(source, layers) if source.is_dir() else _from_file(source, layers)
+    try:
+        weights = _from_folder(source, layers) if source.is_dir() else _from_file(source, layers)
+    # Damage shows in many ways: AttributeError and TypeError are those of JSON that holds something else.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile) as error:
+        raise DataError(" ".join(str(error).split())) from None
     for layer, arrays in zip(layers, weights, strict=True):
         shapes = [weight.shape for weight in layer.weights]
         if [array.shape for array in arrays] != shapes:
-            raise ValueError(f"weights of {layer.name} are of shape {arrays[0].shape}, not {shapes[0]}")
+            raise DataError(f"weights of {layer.name} are of shape {arrays[0].shape}, not {shapes[0]}")
         if not all(np.isfinite(array).all() for array in arrays):
-            raise ValueError(f"weights of {layer.name} are not all numbers")
+            raise DataError(f"weights of {layer.name} are not all numbers")
     for layer, arrays in zip(layers, weights, strict=True):
         layer.set_weights(arrays)
 
