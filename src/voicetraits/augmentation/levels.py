@@ -22,7 +22,10 @@ def amplify(samples: np.ndarray, gain_db: float) -> np.ndarray:
 def limit(samples: np.ndarray) -> np.ndarray:
     """(n,) → (n,) float32, made softer as a whole if it would leave full scale: nothing is ever clipped."""
     peak = np.abs(samples).max(initial=0)
-    return samples.astype(np.float32) if peak <= PEAK else (samples * (PEAK / peak)).astype(np.float32)
+    if peak <= PEAK:
+        return samples.astype(np.float32)
+    scaled = (samples * (PEAK / peak)).astype(np.float32)
+    return np.clip(scaled, -PEAK, PEAK)  # the last digit of the largest
 
 
 def to_int16(samples: np.ndarray) -> np.ndarray:

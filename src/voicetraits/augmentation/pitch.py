@@ -20,6 +20,7 @@ _MIN_HZ, _MAX_HZ = 60.0, 500.0
 _HOP_SECONDS = 0.01
 #: Praat looks for pitch in windows of three periods of the lowest.
 _SHORTEST_SECONDS = 3 / _MIN_HZ
+_SEED_PRAAT = "random_initializeWithSeedUnsafelyButPredictably (1)"
 
 
 def semitones(count: float) -> float:
@@ -83,6 +84,8 @@ class Voice:
             tier = call(manipulation, "Extract duration tier")
             call(tier, "Add point", 0, duration)
             call([tier, manipulation], "Replace duration tier")
+        # Where sound without pitch becomes longer, Praat repeats stretches of it that it draws at random.
+        parselmouth.praat.run(_SEED_PRAAT)
         return call(manipulation, "Get resynthesis (overlap-add)").values[0].astype(np.float32)
 
 

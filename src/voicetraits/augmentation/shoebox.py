@@ -21,32 +21,34 @@ class Shoebox:
     Attributes:
         size_metres: length, width, height.
         speaker_metres, microphone_metres: places, from one corner.
-        rt60_seconds: reverberation time, from which the walls' absorption follows by Eyring's formula, the same for all
-            six walls and at all frequencies.
+        absorption: share of the energy that a wall swallows, the same for all six and at all frequencies.
     """
 
     size_metres: Point
     speaker_metres: Point
     microphone_metres: Point
-    rt60_seconds: float
+    absorption: float
 
     @property
-    def reflection(self) -> float:
-        """How much of a wave's pressure each wall throws back: √(1 − absorption)."""
+    def eyring_rt60_seconds(self) -> float:
+        """Reverberation time by Eyring's formula (1930), for sound that meets all walls alike.
+
+        Here it is the shortest that one measures: sound along the long side meets fewer walls and stays longer.
+        """
         length, width, height = self.size_metres
         surface = 2 * (length * width + length * height + width * height)
-        return float(np.exp(-0.161 * length * width * height / (surface * self.rt60_seconds) / 2))
+        return float(-0.161 * length * width * height / (surface * np.log(1 - self.absorption)))
 
     def impulse_response(self) -> np.ndarray:
-        """(k,) float32 at 16 kHz, `rt60_seconds` long; each image is a pulse at the nearest sample."""
-        count = round(self.rt60_seconds * SAMPLE_RATE_HZ)
-        farthest = self.rt60_seconds * _SOUND_METRES_PER_SECOND
-        axes = [self._images(axis, farthest) for axis in range(3)]
+        """(k,) float32 at 16 kHz, largest sample 1, 1.5 `eyring_rt60_seconds` long; images at the nearest sample."""
+        seconds = 1.5 * self.eyring_rt60_seconds
+        count, farthest = round(seconds * SAMPLE_RATE_HZ), seconds * _SOUND_METRES_PER_SECOND
+        (x, x_walls), (y, y_walls), (z, z_walls) = (self._images(axis, farthest) for axis in range(3))
+        reflection = np.sqrt(1 - self.absorption)  # of the pressure
         response = np.zeros(count)
-        (x, x_walls), (y, y_walls), (z, z_walls) = axes
-        for offset, walls in zip(z, z_walls, strict=True):  # a storey at a time, for the sake of memory
-            metres = np.sqrt(x[:, None] ** 2 + y[None, :] ** 2 + offset**2)
-            pressure = self.reflection ** (x_walls[:, None] + y_walls[None, :] + walls) / (4 * np.pi * metres)
+        for height, walls in zip(z, z_walls, strict=True):  # a storey at a time, for the sake of memory
+            metres = np.sqrt(x[:, None] ** 2 + y[None, :] ** 2 + height**2)
+            pressure = reflection ** (x_walls[:, None] + y_walls[None, :] + walls) / (4 * np.pi * metres)
             sample = np.rint(metres / _SOUND_METRES_PER_SECOND * SAMPLE_RATE_HZ).astype(int)
             heard = sample < count
             response += np.bincount(sample[heard], pressure[heard], minlength=count)

@@ -69,38 +69,41 @@ class Batches:
             for values in _cut(clips[number], self.size):
                 yield Batch(values, None, np.full(len(values), number))
 
-    def of_epoch(self, epoch: int, *, params: AugmentParams, seed: int) -> Iterator[Batch]:
-        """The clips of an epoch in random order, each in one of its versions, cropped and masked."""
+    def of_epoch(self, epoch: int, *, params: AugmentParams, seed: int) -> tuple[int, Iterator[Batch]]:
+        """Number of batches of an epoch, and these: clips in random order, each in a version, cropped and masked."""
         rng = np.random.default_rng([seed, epoch])
-        clips, ragged = self.rows.features, self.front_end.shape[0] is None
+        clips = self.rows.features
         values = [clips.version(number, int(rng.integers(clips.versions))) for number in range(len(clips))]
-        if ragged:
+        if self.front_end.shape[0] is None:
             values = [crop(value, params.crop, rng, hop_seconds=self.front_end.hop_seconds) for value in values]
         if self.by_row:
-            yield from self._rows_in_random_order(values, rng)
-            return
-        for part in self._in_random_order(np.array([len(value) for value in values]), rng):
-            chosen = [values[number] for number in part]
-            if getattr(self.front_end, "has_bands", False):
-                hop_seconds = self.front_end.hop_seconds
-                chosen = [mask(value, params.mask, rng, hop_seconds=hop_seconds) for value in chosen]
-            yield self._batch(chosen, part)
+            numbers = np.repeat(np.arange(len(values)), [len(value) for value in values])
+            places = np.concatenate([np.arange(len(value)) for value in values])
+            parts = _cut(rng.permutation(len(numbers)), self.size)
+            return len(parts), (self._batch_of_rows(values, numbers[part], places[part]) for part in parts)
+        parts = self._in_random_order(np.array([len(value) for value in values]), rng)
+        return len(parts), (self._masked_batch(values, part, params, rng) for part in parts)
 
-    def _in_random_order(self, lengths: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    def _in_random_order(self, lengths: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
         """Numbers of the clips of each batch; clips of a batch are about equally long."""
         order = rng.permutation(len(lengths))
         parts = []
         for some in _cut(order, self.size * _SORTED_TOGETHER):
             parts += _cut(some[np.argsort(lengths[some], kind="stable")], self.size)
-        for place in rng.permutation(len(parts)):
-            yield parts[place]
+        return [parts[place] for place in rng.permutation(len(parts))]
 
-    def _rows_in_random_order(self, values: list[np.ndarray], rng: np.random.Generator) -> Iterator[Batch]:
-        numbers = np.repeat(np.arange(len(values)), [len(value) for value in values])
-        places = np.concatenate([np.arange(len(value)) for value in values])
-        for part in _cut(rng.permutation(len(numbers)), self.size):
-            chosen = np.stack([values[numbers[i]][places[i]] for i in part])
-            yield Batch(chosen, None, numbers[part])
+    def _batch_of_rows(self, values: list[np.ndarray], numbers: np.ndarray, places: np.ndarray) -> Batch:
+        rows = [values[number][place] for number, place in zip(numbers, places, strict=True)]
+        return Batch(np.stack(rows), None, numbers)
+
+    def _masked_batch(
+        self, values: list[np.ndarray], numbers: np.ndarray, params: AugmentParams, rng: np.random.Generator
+    ) -> Batch:
+        chosen = [values[number] for number in numbers]
+        if getattr(self.front_end, "has_bands", False):
+            hop_seconds = self.front_end.hop_seconds
+            chosen = [mask(value, params.mask, rng, hop_seconds=hop_seconds) for value in chosen]
+        return self._batch(chosen, numbers)
 
     def _batch(self, values: list[np.ndarray], numbers: np.ndarray) -> Batch:
         if self.front_end.shape[0] is not None:

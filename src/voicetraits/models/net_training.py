@@ -69,7 +69,8 @@ def train(
                 current = number
             rate = learning_rate(training, epoch - first, phase.epochs, progress.waits)
             model.optimizer.learning_rate = phase.lr_factor * rate
-            learnt = model.fit(_dataset(train_batches, epoch, params, seed, classes), epochs=1, verbose=0).history
+            data = _dataset(train_batches, epoch, params, seed, classes)
+            learnt = model.fit(data, shuffle=False, verbose=0).history
             figures = {"loss/train": learnt["loss"][0], **_validate(model, validation_batches)}
             figures["uar/train"] = learnt["uar"][0]
             if not np.isfinite(list(figures.values())).all():
@@ -122,15 +123,18 @@ def _compile(model: keras.Model, phase: Phase, can_learn: set[str], training: Tr
 def _dataset(batches: Batches, epoch: int, params: NetParams, seed: int, classes: int) -> tf.data.Dataset:
     """The batches of an epoch: inputs, one-hot labels, weights; the next ones are made while one is learnt from."""
 
+    count, drawn = batches.of_epoch(epoch, params=params.augment, seed=seed)
+
     def generate() -> Iterator[tuple]:
-        for batch in batches.of_epoch(epoch, params=params.augment, seed=seed):
+        for batch in drawn:
             labels = np.eye(classes, dtype=np.float32)[batches.rows.labels[batch.numbers]]
             yield _inputs(batch), labels, batches.rows.weights[batch.numbers]
 
     values = tf.TensorSpec((None, *batches.example_shape), tf.float32)
     inputs = (values, tf.TensorSpec((None, None), tf.float32)) if batches.has_mask else values
     signature = (inputs, tf.TensorSpec((None, classes), tf.float32), tf.TensorSpec((None,), tf.float32))
-    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(4)
     options = tf.data.Options()
     # Several GPUs share each batch; there are no files to share.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA

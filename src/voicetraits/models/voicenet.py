@@ -28,6 +28,8 @@ from voicetraits.models.net_module import CLIP, MASK, STANDARDISE
 from voicetraits.params import section
 
 _SQUEEZE = 32
+#: A small corpus has few steps in an epoch: the statistics that count after training must follow within one.
+_NORM_MOMENTUM = 0.9
 
 
 @section
@@ -101,7 +103,7 @@ def _attentive_statistics(x: keras.KerasTensor, mask: keras.KerasTensor, channel
 def _norm_relu(x: keras.KerasTensor, mask: keras.KerasTensor, name: str) -> keras.KerasTensor:
     # The statistics of the norm are those of frames alone, without padding.
     counted = mask if len(x.shape) == 3 else ops.repeat(mask[:, :, None], x.shape[2], axis=2)
-    x = layers.BatchNormalization(name=f"{name}_norm")(x, mask=ops.cast(counted, "bool"))
+    x = layers.BatchNormalization(momentum=_NORM_MOMENTUM, name=f"{name}_norm")(x, mask=ops.cast(counted, "bool"))
     return _masked(layers.Activation("relu", name=f"{name}_relu")(x), mask)
 
 
