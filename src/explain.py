@@ -21,10 +21,16 @@ MODELS_FOLDER, PLOTS, OUT = Path("data/models"), Path("metrics/plots"), Path("da
 def main() -> None:
     all_params = params.load()
     settings = params.get(all_params, "explain", ExplainParams)
-    seed = params.get(all_params, "seed", params.Seed)
     targets = params.get(all_params, "targets", Targets)
     features = read_features(Path("data/features"))
-    data = Data(features, pd.read_parquet("data/metadata.parquet"), read_splits(Path("data/splits.csv")))
+    data = Data(
+        features,
+        pd.read_parquet("data/metadata.parquet"),
+        read_splits(Path("data/splits.csv")),
+        bootstrap_samples=params.get(all_params, "evaluate.bootstrap_samples", int),
+        confidence=params.get(all_params, "evaluate.confidence", float),
+        seed=params.get(all_params, "seed", params.Seed),
+    )
     clips = pd.read_parquet("data/audio/clips.parquet", columns=["utterance_id", "duration_seconds"])
     noise = read_signal_to_noise(Path("data/features/logmel"))
     plots = {name: [table] for name, table in corpus_tables(data.metadata, features.values, clips, noise).items()}
@@ -40,7 +46,7 @@ def main() -> None:
                 figures[target] = {"skipped": 1}
                 continue
             folders = {name: MODELS_FOLDER / name / target for name in MODELS}
-            explained = explain_target(target, folders, data, redundancy, settings, seed=seed)
+            explained = explain_target(target, folders, data, redundancy, settings)
             figures[target] = explained.figures
             for name, table in explained.plots.items():
                 plots.setdefault(name, []).append(table)

@@ -15,7 +15,7 @@ from voicetraits.explaining.contributions import Additive, Contributions, by_cla
 from voicetraits.explaining.families import families_of
 from voicetraits.explaining.permutation import permutation_table
 from voicetraits.explaining.redundancy import Redundancy, find_redundancy
-from voicetraits.explaining.test_side import Fold, Intervals, joined, read_folds
+from voicetraits.explaining.test_side import Fold, Intervals, TestClips, joined, read_folds
 from voicetraits.features.table import FeatureTable
 from voicetraits.params import section
 
@@ -26,18 +26,28 @@ class ExplainParams:
 
     clips: Annotated[int, Field(ge=10)]
     repeats: Annotated[int, Field(ge=1)]
-    bootstrap_samples: Annotated[int, Field(ge=100)]
-    confidence: Annotated[float, Field(gt=0.5, lt=1)]
     redundant_correlation: Annotated[float, Field(gt=0, le=1)]
 
 
 @dataclass(frozen=True)
 class Data:
-    """What the stages before have made: features, labels, sides."""
+    """What the stages before have made, and how intervals are drawn.
+
+    Attributes:
+        features: of all clips.
+        metadata: a row per clip, with its labels.
+        splits: target, fold, speaker_id, side.
+        bootstrap_samples: resamples of the test speakers behind each interval.
+        confidence: its coverage.
+        seed: of all that is drawn.
+    """
 
     features: FeatureTable
     metadata: pd.DataFrame
     splits: pd.DataFrame
+    bootstrap_samples: int
+    confidence: float
+    seed: int
 
     def folds(self, target: str) -> list[str]:
         """Names of the target's folds, sorted; none where it was skipped."""
@@ -47,6 +57,10 @@ class Data:
         """Features (n, features) and labels of a fold's training clips."""
         clips = select_clips(self.metadata, self.splits, target, fold, "train")
         return self.features.rows(clips["utterance_id"]), clips["label"]
+
+    def intervals(self, clips: TestClips) -> Intervals:
+        """Averages over test clips."""
+        return Intervals.over(clips, samples=self.bootstrap_samples, confidence=self.confidence, seed=self.seed)
 
 
 @dataclass(frozen=True)
@@ -71,7 +85,7 @@ def training_redundancy(target: str, data: Data, settings: ExplainParams) -> Red
 
 
 def explain_target(
-    target: str, folders: Mapping[str, Path], data: Data, redundancy: Redundancy, settings: ExplainParams, *, seed: int
+    target: str, folders: Mapping[str, Path], data: Data, redundancy: Redundancy, settings: ExplainParams
 ) -> Explained:
     """Explain saved models on the test clips of their folds.
 
@@ -84,15 +98,19 @@ def explain_target(
     tables: dict[str, list[pd.DataFrame]] = {}
     lost, clips = {}, {}
     for name, folder in folders.items():
-        folds = read_folds(folder, target, **inputs, most=settings.clips, seed=seed)
         # The same clips, speakers drawn and shuffles for every model.
-        intervals = Intervals.over(
-            joined(folds), samples=settings.bootstrap_samples, confidence=settings.confidence, seed=seed
-        )
-        importance = permutation_table(folds, families, intervals, repeats=settings.repeats, seed=seed)
+        folds = read_folds(folder, target, **inputs, most=settings.clips, seed=data.seed)
+        intervals = data.intervals(joined(folds))
+        importance = permutation_table(folds, families, intervals, repeats=settings.repeats, seed=data.seed)
         lost[name] = {_key(family): value for family, value in importance[["group", "lost"]].itertuples(index=False)}
         _add(tables, "family_importance", importance.rename(columns={"group": "family"}), target, name)
-        _add(tables, "redundancy", _cluster_table(folds, redundancy, intervals, settings, seed), target, name)
+        _add(
+            tables,
+            "redundancy",
+            _cluster_table(folds, redundancy, intervals, settings.repeats, data.seed),
+            target,
+            name,
+        )
         if all(isinstance(fold.model.classifier, Additive) for fold in folds):
             contributions = Contributions.of(folds, intervals.clips)
             _add(tables, "contributions", by_class(contributions, families), target, name)
@@ -111,11 +129,11 @@ def explain_target(
 
 
 def _cluster_table(
-    folds: list[Fold], redundancy: Redundancy, intervals: Intervals, settings: ExplainParams, seed: int
+    folds: list[Fold], redundancy: Redundancy, intervals: Intervals, repeats: int, seed: int
 ) -> pd.DataFrame:
     """A row per cluster of two features or more: cluster, features, weakest_link, lost, low, high, members."""
     clusters = redundancy.redundant
-    table = permutation_table(folds, clusters, intervals, repeats=settings.repeats, seed=seed)
+    table = permutation_table(folds, clusters, intervals, repeats=repeats, seed=seed)
     table.insert(2, "weakest_link", [round(redundancy.weakest_link(places), 3) for places in clusters.values()])
     members = [" ".join(redundancy.names[place] for place in places) for places in clusters.values()]
     return table.rename(columns={"group": "cluster"}).assign(members=members)
