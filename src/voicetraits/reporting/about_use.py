@@ -45,7 +45,7 @@ def _could(run: Run) -> list[str]:
         "Counting in the large: which share of a speech corpus, or of callers in a month, sounds like which group "
         f"({listed(good)}; correct the counts by the confusion above)."
         if good
-        else f"Nothing on single clips yet: no target has its whole interval above a UAR of {number(_GOOD_ENOUGH)}. They "
+        else f"Nothing on single clips yet: no target has its interval above a UAR of {number(_GOOD_ENOUGH)}. They "
         "serve as a baseline for better models."
     )
     return [
