@@ -11,10 +11,15 @@ from voicetraits.evaluation import EvaluateParams, figures, importance_table, pi
 from voicetraits.examples import read_splits
 from voicetraits.features.table import read_features
 from voicetraits.files import write_csv, write_json
+from voicetraits.model_inputs import inputs_of
 from voicetraits.models import saved
+from voicetraits.models.net_names import Nets
+from voicetraits.parallel import Workers
 from voicetraits.predictions import predict_baselines, predict_test_clips
+from voicetraits.store import ComputeParams, Store
 
-MODELS = ("softmax", "tfdf")
+#: Models that see the functionals; the params' `nets` stand beside them.
+CLASSIC_MODELS = ("softmax", "tfdf")
 MODELS_FOLDER, CURVES_FOLDER = Path("data/models"), Path("metrics/train")
 
 
@@ -23,29 +28,40 @@ def main() -> None:
     settings = params.get(all_params, "evaluate", EvaluateParams)
     seed = params.get(all_params, "seed", params.Seed)
     targets = params.get(all_params, "targets", Targets)
-    remove_stale(MODELS_FOLDER, targets)
-    remove_stale(CURVES_FOLDER, targets)
+    compute = params.get(all_params, "compute", ComputeParams)
+    models = (*CLASSIC_MODELS, *params.get(all_params, "nets", Nets))
+    remove_stale(MODELS_FOLDER, models, targets)
+    remove_stale(CURVES_FOLDER, models, targets)
 
     features = read_features(Path("data/features"))
     metadata = pd.read_parquet("data/metadata.parquet")
-    data = {"features": features, "metadata": metadata, "splits": read_splits(Path("data/splits.csv"))}
+    data = {"metadata": metadata, "splits": read_splits(Path("data/splits.csv"))}
+    input_sources = {
+        "features": features,
+        "audio": Path("data/audio"),
+        "store": Store(max_bytes=int(compute.store_gigabytes * 1e9)),
+        "workers": Workers(compute.workers, compute.backend, compute.scheduler),
+    }
     results: dict[str, dict] = {}
     plots: dict[str, list[pd.DataFrame]] = {}
     for target in targets:
-        folders = {name: MODELS_FOLDER / name / target for name in MODELS}
+        folders = {name: MODELS_FOLDER / name / target for name in models}
         if any(saved.is_skipped(folder) for folder in folders.values()):
             results[target] = {"skipped": 1}
             continue
         finals = {name: saved.load(folder / "final") for name, folder in folders.items()}
         classes = next(iter(finals.values())).config.classes
-        tables = {name: predict_test_clips(folder, target, **data) for name, folder in folders.items()}
-        tables |= predict_baselines(target, classes, **data)
+        tables = {
+            name: predict_test_clips(folder, target, features=inputs_of(finals[name].config, **input_sources), **data)
+            for name, folder in folders.items()
+        }
+        tables |= predict_baselines(target, classes, features=features, **data)
         scores = score_table(target, tables, classes, settings, seed=seed)
         results[target] = figures(scores)
         plots.setdefault("scores", []).append(scores)
         importances = {
-            name: pd.Series(model.classifier.importances(), model.config.feature_names)
-            for name, model in finals.items()
+            name: pd.Series(finals[name].classifier.importances(), finals[name].config.feature_names)
+            for name in CLASSIC_MODELS
         }
         for name, table in plot_tables(target, tables, classes, settings).items():
             plots.setdefault(name, []).append(table)
@@ -58,9 +74,9 @@ def main() -> None:
         write_csv(pd.concat(parts), Path("metrics/plots") / f"{name}.csv")
 
 
-def remove_stale(folder: Path, targets: tuple[str, ...]) -> None:
+def remove_stale(folder: Path, models: tuple[str, ...], targets: tuple[str, ...]) -> None:
     """Remove what earlier params left beside the current models: DVC does not, and a clean clone has none of it."""
-    current = {folder / model / target for model in MODELS for target in targets}
+    current = {folder / model / target for model in models for target in targets}
     for path in sorted({*folder.glob("*/*"), *folder.glob("*")}):
         if path.is_dir() and path not in current and not any(path in kept.parents for kept in current):
             print(f"evaluate: removing {path}, which params.yaml no longer names")

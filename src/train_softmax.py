@@ -28,6 +28,7 @@ def main() -> None:
             "softmax",
             target,
             params.get(all_params, "train", softmax.Params),
+            new_model=softmax.Model,
             features=read_features(Path("data/features")),
             metadata=pd.read_parquet("data/metadata.parquet"),
             splits=read_splits(Path("data/splits.csv")),

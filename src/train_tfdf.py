@@ -28,6 +28,7 @@ def main() -> None:
             "tfdf",
             target,
             params.get(all_params, "tfdf", tfdf.Params),
+            new_model=tfdf.Model,
             features=read_features(Path("data/features")),
             metadata=pd.read_parquet("data/metadata.parquet"),
             splits=read_splits(Path("data/splits.csv")),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,20 @@ from voicetraits.examples import select_clips
 from voicetraits.features.table import FeatureTable
 from voicetraits.models import saved
 
+if TYPE_CHECKING:
+    from voicetraits.net_inputs import NetInputs
+
 #: Largest difference to the predictions stored at training that still counts as the same.
 _TOLERANCE = 1e-5
 
 
 def predict_test_clips(
-    folder: Path, target: str, *, features: FeatureTable, metadata: pd.DataFrame, splits: pd.DataFrame
+    folder: Path,
+    target: str,
+    *,
+    features: "FeatureTable | NetInputs",
+    metadata: pd.DataFrame,
+    splits: pd.DataFrame,
 ) -> pd.DataFrame:
     """Load each fold's model from `folder` and predict that fold's test clips.
 

@@ -99,8 +99,9 @@ def _expected_calibration_error(
 ) -> np.ndarray:
     """Σ over bins of |Σ weight · (right − confidence)| / Σ weight (Guo et al. 2017), (b,)."""
     bin_of = confidence_bins(confidence, bins)
-    gap = np.stack([weights @ ((right - confidence) * (bin_of == b)) for b in range(bins)])  # (bins, b)
-    return np.abs(gap).sum(axis=0) / weights.sum(axis=1)
+    # One product for all bins: in the bootstrap, `weights` is too large to be read from memory for each of them.
+    gap = weights @ np.where(bin_of[:, None] == np.arange(bins), (right - confidence)[:, None], 0.0)  # (b, bins)
+    return np.abs(gap).sum(axis=1) / weights.sum(axis=1)
 
 
 def confidence_bins(confidence: np.ndarray, bins: int) -> np.ndarray:

@@ -4,9 +4,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from hashlib import sha256
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +17,13 @@ from voicetraits.files import write_parquet
 from voicetraits.models import saved
 from voicetraits.models.rows import Rows
 
+if TYPE_CHECKING:
+    from voicetraits.net_inputs import NetInputs
+
 #: Makes the log of a fold's training: `open_log(fold)`.
 OpenLog = Callable[[str], saved.Log]
+#: Makes an untrained model: `new_model(classes=…, feature_names=…)`.
+NewModel = Callable[..., saved.Classifier]
 
 
 def train(
@@ -27,7 +31,8 @@ def train(
     target: str,
     params: Any,
     *,
-    features: FeatureTable,
+    new_model: NewModel,
+    features: "FeatureTable | NetInputs",
     metadata: pd.DataFrame,
     splits: pd.DataFrame,
     seed: int,
@@ -53,7 +58,7 @@ def train(
     predictions = []
     for fold in sorted(splits["fold"].unique()):
         sides = {side: select_clips(metadata, splits, target, fold, side) for side in ("train", "val", "test")}
-        model = _fit(name, target, params, sides, classes, features, seed, open_log(fold))
+        model = _fit(name, target, params, sides, classes, new_model, features, seed, open_log(fold))
         saved.save(model, out / f"fold-{fold}")
         predictions += [_predict(model, target, fold, side, sides[side], features) for side in ("val", "test")]
     shutil.copytree(out / "fold-0", out / "final")
@@ -67,11 +72,12 @@ def _fit(
     params: Any,
     sides: dict[str, pd.DataFrame],
     classes: Sequence[str],
-    features: FeatureTable,
+    new_model: NewModel,
+    features: "FeatureTable | NetInputs",
     seed: int,
     log: saved.Log,
 ) -> saved.SavedModel:
-    classifier = import_module(f"voicetraits.models.{name}").Model(classes=len(classes), feature_names=features.names)
+    classifier = new_model(classes=len(classes), feature_names=features.names)
     rows = {side: _rows(clips, classes, features) for side, clips in sides.items()}
     classifier.fit(rows["train"], rows["val"], params=params, seed=seed, log=log)
     config = saved.Config(
@@ -84,17 +90,23 @@ def _fit(
         seed=seed,
         training_split_sha256=sha256(sides["train"].to_csv(index=False).encode()).hexdigest(),
         versions=saved.installed_versions(*classifier.versions),
+        runtime=getattr(classifier, "runtime", None),
     )
     return saved.SavedModel(config, classifier)
 
 
-def _rows(clips: pd.DataFrame, classes: Sequence[str], features: FeatureTable) -> Rows:
+def _rows(clips: pd.DataFrame, classes: Sequence[str], features: "FeatureTable | NetInputs") -> Rows:
     labels = clips["label"].map({label: i for i, label in enumerate(classes)}).to_numpy(np.int32)
     return Rows(features.rows(clips["utterance_id"]), labels, np.ones(len(labels), np.float32))
 
 
 def _predict(
-    model: saved.SavedModel, target: str, fold: Any, side: str, clips: pd.DataFrame, features: FeatureTable
+    model: saved.SavedModel,
+    target: str,
+    fold: Any,
+    side: str,
+    clips: pd.DataFrame,
+    features: "FeatureTable | NetInputs",
 ) -> pd.DataFrame:
     values = features.rows(clips["utterance_id"])
     probabilities = model.predict_proba(values, names=features.names, params=features.params)

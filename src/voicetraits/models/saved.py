@@ -36,6 +36,7 @@ class Classifier(Protocol):
     Attributes:
         versions: the distributions whose release may change its results.
         curves: the figures that `fit` logs.
+        runtime: the module under models/ that loads what `save` wrote; it may be missing where that is its own.
     """
 
     versions: Sequence[str]
@@ -72,6 +73,7 @@ class Config:
         seed: of its training.
         training_split_sha256: digest of the utterances and labels that it learnt from.
         versions: releases of Python and of the libraries that made it.
+        runtime: the module under models/ that loads it, where that is not `model`.
     """
 
     model: str
@@ -83,6 +85,7 @@ class Config:
     seed: int
     training_split_sha256: str
     versions: Mapping[str, str]
+    runtime: str | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def load(folder: Path) -> SavedModel:
             f"{folder} is incomplete or damaged ({name} is not what was saved); make it again with `dvc repro`"
         )
     try:
-        kind = import_module(f"voicetraits.models.{config.model}").Model
+        kind = import_module(f"voicetraits.models.{config.runtime or config.model}").Model
     except (ImportError, AttributeError) as error:
         raise ModelError(f"{folder} is a {config.model!r} model, which cannot be loaded ({_one_line(error)})") from None
     try:
@@ -181,7 +184,7 @@ def check_features(config: Config, names: Sequence[str], params: Mapping[str, An
         if config.feature_params.get(key) != value:
             raise ModelError(
                 f"{model} learnt from features made with {key}={config.feature_params.get(key)}, these were made with "
-                f"{key}={value}; train it again with `dvc repro`, or set featurize.{key} back"
+                f"{key}={value}; train it again with `dvc repro`, or set {key} back in params.yaml"
             )
 
 

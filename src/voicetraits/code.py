@@ -1,0 +1,44 @@
+"""Which of the library's files a module needs, so that what they made can be kept until one of them changes."""
+
+import ast
+from importlib.util import find_spec
+from pathlib import Path
+
+from voicetraits.files import sha256_of
+
+_LIBRARY = "voicetraits"
+
+
+def code_of(*modules: str) -> dict[str, str]:
+    """sha256 of the files of the named modules, and of all of the library that they import, in turn, by module name.
+
+    It does not hang on what else a process has loaded: two stages that use the same code find each other's work.
+    """
+    digests: dict[str, str] = {}
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name not in digests:
+            path = Path(find_spec(name).origin)
+            digests[name] = sha256_of(path)
+            waiting += _imported(path)
+    return dict(sorted(digests.items()))
+
+
+def _imported(path: Path) -> list[str]:
+    """Modules of the library that a file imports, at its top or within functions."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            # `from voicetraits.features import cepstrum` names a module, `… import mel_filters` what is in one.
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.split(".")[0] == _LIBRARY and _is_module(name)]
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # its parent is a module, and no package
+        return False

@@ -1,0 +1,180 @@
+"""What models see of clips under each condition, computed in parallel, each finished shard kept in the work store."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from voicetraits.augmentation.pitch import Voice
+from voicetraits.conditions import hear
+from voicetraits.errors import DataError
+from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
+from voicetraits.files import sha256_of, write_parquet
+from voicetraits.models.saved import Config
+from voicetraits.parallel import Workers, map_in_workers
+from voicetraits.store import Store, make_key, plain_key
+
+_VERSIONS = ("numba", "numpy", "praat-parselmouth", "pyarrow", "scipy", "soxr")
+_KIND = "stress"  # of entries in the work store
+_FILE = "inputs.parquet"
+
+
+@dataclass(frozen=True)
+class Functionals:
+    """Makes a row of features of a clip: what softmax and tfdf see.
+
+    Attributes:
+        setting: the extractor's params, as JSON.
+    """
+
+    setting: str
+
+    @classmethod
+    def of(cls, params: Mapping[str, object]) -> "Functionals":
+        """With the extractor's params."""
+        return cls(json.dumps(dict(params), sort_keys=True))
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """(n,) int16 → (features,) float32."""
+        return self._extractor(samples)
+
+    @cached_property
+    def _extractor(self) -> FeatureExtractor:
+        return FeatureExtractor(FeaturizeParams(**json.loads(self.setting)))
+
+
+#: Makes a model's input of a clip, (n,) int16 → float32 of any shape. Frozen: equal ones make equal inputs, and `repr`
+#: says what they are.
+Maker = Callable[[np.ndarray], np.ndarray]
+
+
+def maker_of(config: Config) -> Maker:
+    """What makes the inputs of this saved model, from its config alone."""
+    return Functionals.of(config.feature_params)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What one kind of model sees of clips under one condition.
+
+    Attributes:
+        arrays: utterance_id: what the maker made of it.
+        unchanged: clips to which the condition could do nothing.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    unchanged: int
+
+    def of(self, utterance_ids: Iterable[str]) -> list[np.ndarray]:
+        """Those of some clips, in the order asked for."""
+        return [self.arrays[utterance_id] for utterance_id in utterance_ids]
+
+
+class StressedClips:
+    """Inputs of all models for some clips under some conditions, made where the store does not hold them yet.
+
+    Args:
+        audio: folder of `part-*.parquet` with utterance_id and samples (int16, 16 kHz).
+        utterance_ids: the clips.
+        workers: where it runs; the result does not depend on it.
+
+    Raises:
+        DataError: a clip is in no shard, or too short for a frame under some condition; the message names it.
+    """
+
+    def __init__(
+        self,
+        audio: Path,
+        utterance_ids: Iterable[str],
+        conditions: Sequence[str],
+        makers: Iterable[Maker],
+        *,
+        store: Store,
+        workers: Workers | int | None,
+    ) -> None:
+        base = make_key(versions=_VERSIONS)
+        kinds = [(condition, maker) for condition in conditions for maker in dict.fromkeys(makers)]
+        shards = _clips_by_shard(audio, set(utterance_ids))
+        make = partial(_entries_of_shard, base=base, kinds=kinds, store=store)
+        made = map_in_workers(make, list(shards.items()), workers=workers, description="stress", unit="shard")
+        by_shard = list(made)  # of each shard, an entry of each kind
+        self._entries = {kind: [entries[i] for entries in by_shard] for i, kind in enumerate(kinds)}
+
+    def inputs(self, condition: str, maker: Maker) -> Inputs:
+        """What `maker` makes of all clips under a condition, read from the store: in memory is what is asked for."""
+        table = pa.concat_tables(pq.read_table(entry / _FILE) for entry in self._entries[condition, maker])
+        shapes, values = table["shape"].to_pylist(), table["values"]
+        arrays = (row.values.to_numpy().reshape(shape) for row, shape in zip(values, shapes, strict=True))
+        ids = table["utterance_id"].to_pylist()
+        return Inputs(dict(zip(ids, arrays, strict=True)), table["changed"].to_pylist().count(False))
+
+
+def _clips_by_shard(audio: Path, wanted: set[str]) -> dict[Path, tuple[str, ...]]:
+    """The shards that hold any of the clips, and which."""
+    shards = {}
+    for shard in sorted(audio.glob("part-*.parquet")):
+        names = pq.read_table(shard, columns=["utterance_id"])["utterance_id"].to_pylist()
+        if found := tuple(name for name in names if name in wanted):
+            shards[shard] = found
+    if missing := wanted.difference(*shards.values()):
+        raise DataError(f"{min(missing)} is in no shard of {audio}; run `dvc repro extract`")
+    return shards
+
+
+def _entries_of_shard(
+    task: tuple[Path, tuple[str, ...]], *, base: str, kinds: Sequence[tuple[str, Maker]], store: Store
+) -> list[Path]:
+    """The store's entry for each kind of inputs of these clips of a shard.
+
+    Clip by clip over all conditions, since these share the analysis of its pitch, and all makers the clip as it is
+    heard.
+    """
+    shard, utterance_ids = task
+    digest = sha256_of(shard)
+    keys = {(name, maker): plain_key(base, digest, name, repr(maker), *utterance_ids) for name, maker in kinds}
+    entries = {kind: store.get(_KIND, key) for kind, key in keys.items()}
+    missing = [kind for kind, entry in entries.items() if entry is None]
+    rows: dict[tuple[str, Maker], list[dict]] = {kind: [] for kind in missing}
+    for utterance_id, samples in _samples(shard, utterance_ids) if missing else ():
+        voice = Voice(samples.astype(np.float32) / 32768)
+        heard = {name: hear(voice, name, utterance_id) for name in dict.fromkeys(name for name, _ in missing)}
+        for name, maker in missing:
+            made = _made(maker, heard[name].samples, f"{utterance_id} under {name}")
+            values = {"changed": heard[name].changed, "shape": list(made.shape), "values": made.ravel()}
+            rows[name, maker].append({"utterance_id": utterance_id, **values})
+    for kind in missing:
+        table = pa.Table.from_pylist(rows[kind], _SCHEMA)
+        entries[kind] = store.put(_KIND, keys[kind], lambda folder, table=table: write_parquet(table, folder / _FILE))
+    return [entries[kind] for kind in kinds]
+
+
+_SCHEMA = pa.schema(
+    {
+        "utterance_id": pa.string(),
+        "changed": pa.bool_(),
+        "shape": pa.list_(pa.int32()),
+        "values": pa.list_(pa.float32()),
+    }
+)
+
+
+def _samples(shard: Path, utterance_ids: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and int16 samples of some clips of a shard, an archive at a time in memory."""
+    wanted, archives = set(utterance_ids), pq.ParquetFile(shard)
+    for row_group in range(archives.num_row_groups):
+        clips = archives.read_row_group(row_group)
+        for utterance_id, samples in zip(clips["utterance_id"].to_pylist(), clips["samples"], strict=True):
+            if utterance_id in wanted:
+                yield utterance_id, samples.values.to_numpy()
+
+
+def _made(maker: Maker, samples: np.ndarray, which: str) -> np.ndarray:
+    try:
+        return maker(samples)
+    except DataError as error:
+        raise DataError(f"{which}: {error}") from None
