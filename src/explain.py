@@ -9,9 +9,11 @@ from voicetraits.classes import Targets
 from voicetraits.examples import read_splits
 from voicetraits.explaining.explanation import Data, ExplainParams, explain_target, training_redundancy
 from voicetraits.explaining.exploring import corpus_tables
+from voicetraits.explaining.net_explanation import explain_nets
 from voicetraits.explaining.signal_to_noise import read_signal_to_noise
 from voicetraits.features.table import read_features
 from voicetraits.files import folder_anew, write_csv, write_json, write_parquet
+from voicetraits.models.net_names import Nets
 
 #: Models that learn from features.
 MODELS = ("softmax", "tfdf")
@@ -22,6 +24,7 @@ def main() -> None:
     all_params = params.load()
     settings = params.get(all_params, "explain", ExplainParams)
     targets = params.get(all_params, "targets", Targets)
+    net_names = params.get(all_params, "nets", Nets)
     features = read_features(Path("data/features"))
     data = Data(
         features,
@@ -45,11 +48,15 @@ def main() -> None:
             if target not in kept:
                 figures[target] = {"skipped": 1}
                 continue
-            folders = {name: MODELS_FOLDER / name / target for name in MODELS}
-            explained = explain_target(target, folders, data, redundancy, settings)
-            figures[target] = explained.figures
-            for name, table in explained.plots.items():
+            folders = {name: MODELS_FOLDER / name / target for name in (*MODELS, *net_names)}
+            explained = explain_target(target, {name: folders[name] for name in MODELS}, data, redundancy, settings)
+            net_folders = {name: folders[name] for name in net_names}
+            nets = explain_nets(target, net_folders, data, settings.nets, audio=Path("data/audio"))
+            figures[target] = explained.figures | {"nets": nets.figures}
+            for name, table in (explained.plots | nets.plots).items():
                 plots.setdefault(name, []).append(table)
+            for net, table in nets.maps.items():
+                write_parquet(table, folder / f"saliency-{net}-{target}.parquet")
             for model, table in explained.clips.items():
                 write_parquet(table, folder / f"contributions-{model}-{target}.parquet")
     write_json(figures, Path("metrics/explain.json"))

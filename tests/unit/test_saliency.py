@@ -5,7 +5,7 @@ import pytest
 
 from voicetraits.errors import ModelError
 from voicetraits.explaining.faithfulness import hottest, score_drops
-from voicetraits.explaining.gradients import grad_cam, integrated_gradients, keras, last_layer_with_time, scores
+from voicetraits.explaining.gradients import GradCam, integrated_gradients, keras, last_layer_with_time, scores
 from voicetraits.explaining.saliency import SaliencyParams, draw_clips, explain_net, is_net, restore_net
 from voicetraits.explaining.test_side import Intervals, TestClips
 
@@ -56,7 +56,7 @@ def planted(label: int, *, frames: int = FRAMES, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("label", [0, 1])
 def test_both_methods_name_the_planted_band(label):
     clip = planted(label)
-    heat = grad_cam(image_net(), clip, label)
+    heat = GradCam(image_net())(clip, label)
     assert heat.shape == clip.shape
     assert heat.min() >= 0
     assert heat.mean(axis=0).argmax() == DECIDING
@@ -71,9 +71,9 @@ def test_grad_cam_shows_the_frames_that_matter():
     """The level stands in one half of the clip only."""
     clip = planted(1)
     clip[: FRAMES // 2] = 0
-    heat = grad_cam(image_net(), clip, 1)
+    heat = GradCam(image_net())(clip, 1)
     assert heat[FRAMES // 2 :].sum() > 0.95 * heat.sum()
-    over_time = grad_cam(band_net(), clip, 1)
+    over_time = GradCam(band_net())(clip, 1)
     assert np.ptp(over_time, axis=1).max() == 0, "a layer without bands has the same heat in all of them"
     assert over_time[FRAMES // 2 :].sum() > 0.95 * over_time.sum()
 

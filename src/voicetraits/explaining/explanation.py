@@ -15,6 +15,7 @@ from voicetraits.explaining.contributions import Additive, Contributions, by_cla
 from voicetraits.explaining.families import families_of
 from voicetraits.explaining.permutation import permutation_table
 from voicetraits.explaining.redundancy import Redundancy, find_redundancy
+from voicetraits.explaining.saliency import SaliencyParams
 from voicetraits.explaining.test_side import Fold, Intervals, TestClips, joined, read_folds
 from voicetraits.features.table import FeatureTable
 from voicetraits.params import section
@@ -27,6 +28,7 @@ class ExplainParams:
     clips: Annotated[int, Field(ge=10)]
     repeats: Annotated[int, Field(ge=1)]
     redundant_correlation: Annotated[float, Field(gt=0, le=1)]
+    nets: SaliencyParams
 
 
 @dataclass(frozen=True)

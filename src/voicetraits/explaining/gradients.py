@@ -25,30 +25,42 @@ def scores(model: keras.Model, clips: np.ndarray, label: int) -> np.ndarray:
     return _score(model(_inputs(model, tf.convert_to_tensor(clips)), training=False), label).numpy()
 
 
-def grad_cam(model: keras.Model, clip: np.ndarray, label: int) -> np.ndarray:
+class GradCam:
     """Grad-CAM (Selvaraju et al. 2017) at the last layer that still has time, and bands if any layer has them.
 
     The channels of that layer, weighted by the mean gradient of the class's score, summed, negative ones cut off, and
     stretched to the size of the clip.
 
-    Args:
-        clip: (frames, bands) float32.
-        label: index of the class.
-
-    Returns:
-        (frames, bands), not negative; the same in all bands where the layer has none.
+    Attributes:
+        layer: the layer's name.
     """
-    layer = last_layer_with_time(model)
-    both = keras.Model(model.inputs, [layer.output, model.output])
-    with tf.GradientTape() as tape:
-        activations, probabilities = both(_inputs(model, tf.convert_to_tensor(clip[None])), training=False)
-        score = _score(probabilities, label)
-    gradients = tape.gradient(score, activations)
-    axes = list(range(1, len(activations.shape) - 1))
-    channel_weights = tf.reduce_mean(gradients, axis=axes, keepdims=True)
-    seen = tf.nn.relu(tf.reduce_sum(channel_weights * activations, axis=-1))  # (1, time) or (1, time, bands)
-    image = seen[..., None] if len(axes) == 2 else seen[..., None, None]
-    return tf.image.resize(image, clip.shape).numpy()[0, :, :, 0]
+
+    def __init__(self, model: keras.Model) -> None:
+        layer = last_layer_with_time(model)
+        self.layer = layer.name
+        self._both = keras.Model(model.inputs, [layer.output, model.output])
+
+    def __call__(self, clip: np.ndarray, label: int) -> np.ndarray:
+        """Heat of each cell, not negative; the same in all bands where the layer has none.
+
+        Args:
+            clip: (frames, bands) float32.
+            label: index of the class.
+
+        Returns:
+            (frames, bands).
+        """
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            clips = tf.convert_to_tensor(clip[None])
+            tape.watch(clips)
+            activations, probabilities = self._both(_inputs(self._both, clips), training=False)
+            score = _score(probabilities, label)
+        gradients = tape.gradient(score, activations)
+        axes = list(range(1, len(activations.shape) - 1))
+        channel_weights = tf.reduce_mean(gradients, axis=axes, keepdims=True)
+        seen = tf.nn.relu(tf.reduce_sum(channel_weights * activations, axis=-1))  # (1, time) or (1, time, bands)
+        image = seen[..., None] if len(axes) == 2 else seen[..., None, None]
+        return tf.image.resize(image, clip.shape).numpy()[0, :, :, 0]
 
 
 def integrated_gradients(
@@ -68,7 +80,7 @@ def integrated_gradients(
     """
     step = ((np.arange(steps) + 0.5) / steps).astype(np.float32)[:, None, None]
     path = tf.convert_to_tensor(baseline + step * (clip - baseline), tf.float32)  # (steps, frames, bands)
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(path)
         score = _score(model(_inputs(model, path), training=False), label)
     return (clip - baseline) * tape.gradient(score, path).numpy().mean(axis=0)

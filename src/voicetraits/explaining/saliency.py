@@ -11,7 +11,7 @@ from pydantic import Field
 
 from voicetraits.errors import ModelError
 from voicetraits.explaining.faithfulness import score_drops
-from voicetraits.explaining.gradients import grad_cam, integrated_gradients, keras, scores
+from voicetraits.explaining.gradients import GradCam, integrated_gradients, keras, scores
 from voicetraits.explaining.test_side import Intervals
 from voicetraits.params import section
 
@@ -95,11 +95,12 @@ def explain_net(
     """
     clips = intervals.clips
     baseline = np.mean([one.mean(axis=0, dtype=np.float64) for one in inputs], axis=0).astype(np.float32)
+    grad_cams = {id(model): GradCam(model) for model in models}
     maps: dict[str, list[np.ndarray]] = {method: [] for method in METHODS}
     drops: dict[str, list[tuple[float, float]]] = {method: [] for method in METHODS}
     for number, (model, clip, label) in enumerate(zip(models, inputs, clips.labels.tolist(), strict=True)):
         found = {
-            "grad_cam": grad_cam(model, clip, label),
+            "grad_cam": grad_cams[id(model)](clip, label),
             "integrated_gradients": integrated_gradients(model, clip, label, baseline=baseline, steps=settings.steps),
         }
         for method, heat in found.items():
