@@ -116,6 +116,20 @@ def test_importances_name_what_matters(trained):
     assert min(importances.values()) >= 0
 
 
+def test_contributions_add_up_to_the_logits(trained):
+    kind, classes, model, _, _ = trained
+    features = learnable(80, classes, seed=6).features
+    values, base = model.contributions(features)
+    assert values.shape == (80, len(NAMES), classes)
+    assert values.sum(axis=-1) == pytest.approx(0, abs=1e-6), "centred over the classes"
+    logits = np.log(model.predict_proba(features))
+    logits -= logits.mean(axis=1, keepdims=True)
+    assert base + values.sum(axis=1) == pytest.approx(logits, abs=1e-5 if kind == "softmax" else 1e-3)
+    assert np.abs(values[:, NAMES.index("flat")]).max() < 1e-6, "a constant says nothing"
+    strength = dict(zip(NAMES, np.abs(values).mean(axis=(0, 2)), strict=True))
+    assert sorted(strength, key=strength.get)[-2:] == ["formant_hz", "f0_median_hz"]
+
+
 def test_a_row_does_not_depend_on_the_others(trained):
     model, features = trained[2], learnable(50, 2, seed=3).features
     together = model.predict_proba(features)

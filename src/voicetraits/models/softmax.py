@@ -92,6 +92,16 @@ class Model:
         """Mean absolute weight of each standardised feature over the classes, (features,)."""
         return np.abs(self._network.get_weights()[0]).mean(axis=1)
 
+    def contributions(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What each feature adds to the centred logits: weight × standardised value, which is 0 for the mean clip.
+
+        Returns:
+            contributions (n, features, classes) and the base (classes,), the logits of the mean clip: exact.
+        """
+        weights, bias = (values.astype(np.float64) for values in self._network.get_weights())
+        weights, bias = weights - weights.mean(axis=1, keepdims=True), bias - bias.mean()
+        return self._standardise(features)[:, :, None] * weights, bias
+
     def save(self, folder: Path) -> None:
         """Write the weights and the scaling."""
         self._network.save_weights(folder / _WEIGHTS)

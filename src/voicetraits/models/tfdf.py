@@ -29,6 +29,8 @@ _IMPORTANCES, _FOREST = "importances.csv", "forest"
 _IMPORTANCE = "SUM_SCORE"
 #: The label column's name in every model that TensorFlow Decision Forests trains.
 _LABEL = "__LABEL"
+#: A probability in float32 may come out as 0.
+_SMALLEST_PROBABILITY = 1e-7
 
 
 @section
@@ -94,14 +96,28 @@ class Model:
 
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
         """(n, features) float32 -> (n, classes) float64."""
-        columns = dict(zip(self._feature_names, np.ascontiguousarray(features.T), strict=True))
-        # ydf wants the label's column to be there, whatever it holds.
-        raw = self._forest.predict({**columns, _LABEL: np.ones(len(features), np.int64)}).astype(np.float64)
+        raw = self._forest.predict(self._columns(features)).astype(np.float64)
         return np.stack([1 - raw, raw], axis=1) if raw.ndim == 1 else raw / raw.sum(axis=1, keepdims=True)
 
     def importances(self) -> np.ndarray:
         """Summed gain of all splits on each feature, (features,)."""
         return self._importances
+
+    def contributions(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What each feature adds to the centred logits: Shapley values by TreeSHAP (Lundberg et al. 2020).
+
+        Returns:
+            contributions (n, features, classes) and the base (classes,); they add up to 1e-4, as float32 does.
+        """
+        shapley, _ = self._forest.predict_shap(self._columns(features), num_threads=1)
+        raw = np.stack([shapley[name] for name in self._feature_names], axis=1).astype(np.float64)
+        values = _as_logits(raw)  # (n, features, classes)
+        values -= values.mean(axis=-1, keepdims=True)
+        logits = np.log(np.maximum(self.predict_proba(features), _SMALLEST_PROBABILITY))
+        logits -= logits.mean(axis=1, keepdims=True)
+        # ydf's own initial value is off by some hundredths, the same for every clip. Log-odds of a probability near 1
+        # are rounded, which the median leaves out.
+        return values, np.median(logits - values.sum(axis=1), axis=0)
 
     def save(self, folder: Path) -> None:
         """Write the forest and the importances."""
@@ -126,6 +142,11 @@ class Model:
             raise ValueError(f"{_FOREST} knows another number of classes than config.yaml")
         return model
 
+    def _columns(self, features: np.ndarray) -> dict[str, np.ndarray]:
+        columns = dict(zip(self._feature_names, np.ascontiguousarray(features.T), strict=True))
+        # ydf wants the label's column to be there, whatever it holds.
+        return {**columns, _LABEL: np.ones(len(features), np.int64)}
+
     def _dataset(self, rows: Rows) -> "tf.data.Dataset":
         import tensorflow as tf
 
@@ -135,6 +156,11 @@ class Model:
     def _write_forest(self, folder: Path) -> None:
         for name, content in self._files.items():
             (folder / name).write_bytes(content)
+
+
+def _as_logits(raw: np.ndarray) -> np.ndarray:
+    """Log-odds of the second of two classes, (n, f) -> logits of both, (n, f, 2); of more: as they are."""
+    return np.stack([-raw / 2, raw / 2], axis=-1) if raw.ndim == 2 else raw
 
 
 def _read_forest(folder: Path) -> ydf.DecisionForestModel:

@@ -1,0 +1,192 @@
+"""The report's words on models: the metrics, which is best and by how much, where nets look, what stress does."""
+
+from voicetraits.reporting.findings import Ranking, Rival, ranking, weakest_class
+from voicetraits.reporting.run import Run
+from voicetraits.reporting.words import (
+    bullets,
+    count,
+    interval,
+    listed,
+    name_of,
+    number,
+    percent,
+    plural,
+    sentence,
+    table,
+)
+
+#: Below so many test speakers, one more mistake moves the UAR by a per cent or more.
+_FEW_SPEAKERS = 100
+#: An expected calibration error above this misleads whoever reads a confidence.
+_POOR_CALIBRATION = 0.05
+
+
+def metrics(run: Run) -> str:
+    """Which metrics, and what they say."""
+    parts = [
+        f"""All on speakers that nobody trained on, none of whom stopped or tuned a training.
+
+- **UAR** (unweighted average recall, or balanced accuracy) leads: the mean over the classes of the share of a class \
+that is found. Accuracy would reward answering with the commonest class; UAR does not. Guessing gives 1 / classes.
+- **ROC-AUC** asks for the order of the scores only, at any threshold; **log loss** and **ECE** (expected calibration \
+error) ask whether a confidence of 0.9 is right nine times in ten.
+- **Intervals** of {percent(run.confidence)} come from drawing test speakers anew, each with all their clips: clips of \
+one speaker are not independent.
+
+*On clips* each clip counts; *on speakers* all clips of a speaker are taken together, as where more of somebody is \
+heard."""
+    ]
+    for target in run.targets:
+        parts += [f"### {target.capitalize()}", _score_table(run, target), _says(run, target)]
+        parts += [f"![Shares of each class that were taken for each class: {target}](confusion-{target})"]
+        parts += [f"![Confidence and share of right answers: {target}](calibration-{target})"]
+    return "\n\n".join(parts)
+
+
+def _score_table(run: Run, target: str) -> str:
+    scores = run.tables["scores"]
+    rows = []
+    for unit in ("clips", "speakers"):
+        place = ranking(run, target, unit)
+        for model in (place.best, *(rival.model for rival in place.rivals)):
+            own = scores[(scores["target"] == target) & (scores["model"] == model) & (scores["unit"] == unit)]
+            uar = own[own["score"] == "uar"].iloc[0]
+            plain = [
+                number(run.score(target, model, name, unit)) for name in ("accuracy", "roc_auc", "log_loss", "ece")
+            ]
+            rows.append([name_of(model), unit, interval(uar["value"], uar["low"], uar["high"]), *plain])
+    return table(["model", "on", f"UAR, {percent(run.confidence)}", "accuracy", "ROC-AUC", "log loss", "ECE"], rows)
+
+
+def _says(run: Run, target: str) -> str:
+    place = ranking(run, target)
+    label, recall = weakest_class(run, target, place.best)
+    ece = run.score(target, place.best, "ece")
+    trust = (
+        f"its confidences are off by {number(ece)} on average, too far to be read as probabilities"
+        if ece > _POOR_CALIBRATION
+        else f"its confidences are off by {number(ece)} on average, and may be read as probabilities"
+    )
+    speakers = run.test_speakers.get(target, 0)
+    few = (
+        f" With {plural(speakers, 'test speaker')} one more or less in the wrong class is felt; read the intervals."
+        if speakers < _FEW_SPEAKERS
+        else ""
+    )
+    found = f"finds {label} least often, in {percent(recall)} of such clips"
+    return f"The best on clips, {name_of(place.best)}, {found}; {trust}.{few}"
+
+
+def best(run: Run) -> str:
+    """Which model is best, and by how much; when a simpler one will do."""
+    parts = []
+    for target in run.targets:
+        place = ranking(run, target)
+        against = [_against(place, rival) for rival in place.rivals]
+        parts += [f"### {target.capitalize()}", f"On clips {headline(place)}:", bullets(against), when_simpler(place)]
+        parts += [f"![UAR of each model, with intervals: {target}](scores-{target})"]
+    return "\n\n".join(parts)
+
+
+def headline(place: Ranking) -> str:
+    """The best model in a phrase, as good as its lead allows."""
+    lead = interval(place.uar, place.low, place.high)
+    runner_up = place.rivals[0]
+    if runner_up.distinguishable:
+        return f"{name_of(place.best)} is best, with a UAR of {lead}"
+    return (
+        f"{name_of(place.best)} has the highest UAR, {lead}, but is not distinguishable from {name_of(runner_up.model)}"
+    )
+
+
+def _against(place: Ranking, rival: Rival) -> str:
+    own = interval(rival.uar, rival.low, rival.high)
+    if rival.gain_low is None or rival.gain_high is None:
+        how = "their intervals do not overlap" if rival.distinguishable else "their intervals overlap"
+        gain = f"{number(rival.gain)} below; {how}"
+    else:
+        gain = f"{interval(rival.gain, rival.gain_low, rival.gain_high)} below"
+    told = "" if rival.distinguishable else ": **not distinguishable**"
+    return f"{name_of(rival.model)}: {own}, {gain}{told}"
+
+
+def beats_baseline(place: Ranking) -> str:
+    """Whether anything was learnt that is not trivial."""
+    baseline = place.baseline
+    if baseline.distinguishable:
+        return f"beyond chance above {name_of(baseline.model)}, which reaches {number(baseline.uar)}"
+    return f"not distinguishable from {name_of(baseline.model)}, which reaches {number(baseline.uar)}"
+
+
+def when_simpler(place: Ranking) -> str:
+    """When a simpler model will do."""
+    simpler = place.simpler
+    if simpler is None:
+        behind = [rival.model for rival in place.rivals]
+        return (
+            f"No simpler model will do where these differences count: {name_of(place.best)} stands out from "
+            f"{listed([name_of(model) for model in behind])}."
+            if all(rival.distinguishable for rival in place.rivals)
+            else f"{sentence(name_of(place.best))} is already the simplest of those that cannot be told apart."
+        )
+    most = simpler.gain_high if simpler.gain_high is not None else place.high - simpler.low
+    return (
+        f"{sentence(name_of(simpler.model))} will do, unless a difference of up to {number(max(most, 0))} in UAR, "
+        "which these speakers cannot rule out, would matter: it is smaller, faster, and easier to look into."
+    )
+
+
+def nets(run: Run) -> str | None:
+    """Where the nets look, and whether the maps can be believed; None where there are no nets."""
+    if "faithfulness" not in run.tables or run.tables["faithfulness"].empty:
+        return None
+    rows = run.tables["faithfulness"]
+    told = []
+    for row in rows.itertuples():
+        method = row.method.replace("_", " ")
+        change = interval(row.difference, row.low, row.high)
+        verdict = "the map is faithful" if row.low > 0 else "the map cannot be trusted"
+        told.append(
+            f"{sentence(name_of(row.model))}, {row.target}, {method}: without the {percent(row.masked_share)} of the "
+            f"clip that it names, the true class loses {change} logits more than without as much elsewhere: {verdict}."
+        )
+    return f"""Grad-CAM and integrated gradients mark the parts of a clip's log-mel frames that made a net answer as \
+it did. A map may please the eye and be wrong, so each is put to a test: what it names is replaced by the mean level \
+of each band, and so is a region of the same size and shape elsewhere.
+
+{bullets(told)}
+
+![Where nets look, by mel band](saliency)"""
+
+
+def under_stress(run: Run) -> str | None:
+    """What other conditions do to the models; None where none were tried."""
+    if "stress" not in run.tables or run.tables["stress"].empty:
+        return None
+    parts = [
+        "Every test clip was heard again under other conditions, by the same models. What falls here below the "
+        "threshold on pitch has learnt recordings rather than voices."
+    ]
+    for target in run.targets:
+        scores = run.table("stress", target=target, unit="clips", score="uar")
+        if len(scores):
+            models = list(dict.fromkeys(scores["model"]))
+            uar = scores.set_index(["condition", "model"])["value"]
+            conditions = dict.fromkeys(scores["condition"])
+            rows = [[name, *(number(uar[name, model]) for model in models)] for name in conditions]
+            parts += [f"UAR of {target} on clips:", table(["condition", *map(name_of, models)], rows)]
+    return "\n\n".join(parts)
+
+
+def unstated(run: Run) -> str:
+    """How many clips there are, and of how many no label is known, in a sentence."""
+    clips = run.figures["metadata"]["clips"]["out"]
+    speakers = sum(run.figures["metadata"]["speakers"].values())
+    missing = [
+        f"{count(run.figures['metadata'][target]['none']['clips'])} clips have no {target}"
+        for target in ("gender", "age")
+        if run.figures["metadata"].get(target, {}).get("none", {}).get("clips")
+    ]
+    hours = run.figures["extract"]["hours"]
+    also = f"; {listed(missing)}" if missing else ""
+    return f"{count(clips)} clips ({hours:.1f} hours) of {count(speakers)} speakers{also}"
