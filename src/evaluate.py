@@ -6,13 +6,17 @@ from pathlib import Path
 import pandas as pd
 
 from voicetraits import params, stage
+from voicetraits.baselines import baseline_sizes
 from voicetraits.classes import Targets
-from voicetraits.evaluation import EvaluateParams, figures, importance_table, pitch_table, plot_tables, score_table
+from voicetraits.comparison import compare_models, gain_by_size, size_on_disk
+from voicetraits.evaluation import EvaluateParams, figures, score_table
 from voicetraits.examples import read_splits
 from voicetraits.features.table import read_features
 from voicetraits.files import write_csv, write_json
 from voicetraits.models import saved
+from voicetraits.plot_tables import importance_table, pitch_table, plot_tables
 from voicetraits.predictions import predict_baselines, predict_test_clips
+from voicetraits.slices import lead_figures, slice_clips, slice_table
 
 MODELS = ("softmax", "tfdf")
 MODELS_FOLDER, CURVES_FOLDER = Path("data/models"), Path("metrics/train")
@@ -27,8 +31,11 @@ def main() -> None:
     remove_stale(CURVES_FOLDER, targets)
 
     features = read_features(Path("data/features"))
+    inputs = dict.fromkeys(MODELS, features)  # what each model reads of a clip
     metadata = pd.read_parquet("data/metadata.parquet")
-    data = {"features": features, "metadata": metadata, "splits": read_splits(Path("data/splits.csv"))}
+    clips = pd.read_parquet("data/audio/clips.parquet", columns=["utterance_id", "duration_seconds"])
+    parts = slice_clips(metadata, clips, features.values)
+    data = {"metadata": metadata, "splits": read_splits(Path("data/splits.csv"))}
     results: dict[str, dict] = {}
     plots: dict[str, list[pd.DataFrame]] = {}
     for target in targets:
@@ -38,24 +45,35 @@ def main() -> None:
             continue
         finals = {name: saved.load(folder / "final") for name, folder in folders.items()}
         classes = next(iter(finals.values())).config.classes
-        tables = {name: predict_test_clips(folder, target, **data) for name, folder in folders.items()}
-        tables |= predict_baselines(target, classes, **data)
-        scores = score_table(target, tables, classes, settings, seed=seed)
-        results[target] = figures(scores)
-        plots.setdefault("scores", []).append(scores)
+        tables = {
+            name: predict_test_clips(folder, target, features=inputs[name], **data) for name, folder in folders.items()
+        }
+        tables |= predict_baselines(target, classes, features=features, **data)
+        sizes = baseline_sizes(classes) | {name: size_on_disk(folder / "final") for name, folder in folders.items()}
         importances = {
             name: pd.Series(model.classifier.importances(), model.config.feature_names)
             for name, model in finals.items()
         }
-        for name, table in plot_tables(target, tables, classes, settings).items():
+        scores = score_table(target, tables, classes, settings, seed=seed)
+        slices = slice_table(target, tables, classes, parts, params=settings, seed=seed)
+        comparisons = compare_models(target, tables, classes, sizes, params=settings, seed=seed)
+        results[target] = figures(scores, lead_figures(slices))
+        own = {
+            "scores": scores,
+            "slices": slices,
+            "comparisons": comparisons,
+            "gain_by_size": gain_by_size(comparisons),
+            "importance": importance_table(target, importances),
+            **plot_tables(target, tables, classes, ece_bins=settings.ece_bins),
+        }
+        for name, table in own.items():
             plots.setdefault(name, []).append(table)
-        plots.setdefault("importance", []).append(importance_table(target, importances))
 
     write_json(results, Path("metrics/evaluate.json"))
     gender = metadata.set_index("utterance_id")["gender"]
     plots["pitch"] = [pitch_table(features.values["f0_median_hz"], gender)]
-    for name, parts in plots.items():
-        write_csv(pd.concat(parts), Path("metrics/plots") / f"{name}.csv")
+    for name, own_parts in plots.items():
+        write_csv(pd.concat(own_parts), Path("metrics/plots") / f"{name}.csv")
 
 
 def remove_stale(folder: Path, targets: tuple[str, ...]) -> None:

@@ -8,8 +8,7 @@ import pandas as pd
 
 from voicetraits.allotment import Stratum, assign_sides
 from voicetraits.errors import DataError
-
-_SEPARATOR = "--"
+from voicetraits.examples import BETWEEN
 
 
 def speaker_sources(metadata: pd.DataFrame, groups: Mapping[str, str]) -> dict[str, str]:
@@ -25,16 +24,6 @@ def speaker_sources(metadata: pd.DataFrame, groups: Mapping[str, str]) -> dict[s
     sources = metadata.groupby(metadata["speaker_id"].map(groups))["source"].agg(["first", "nunique"])
     single = sources.loc[sources["nunique"] == 1, "first"].to_dict()
     return {speaker: single[group] for speaker, group in sorted(groups.items()) if group in single}
-
-
-def fold_name(train: str, test: str) -> str:
-    """The fold that trains on one source and tests on the other."""
-    return f"{train}{_SEPARATOR}{test}"
-
-
-def is_between_sources(fold: str) -> bool:
-    """Whether `fold` is named by a pair of sources; others are numbers."""
-    return _SEPARATOR in fold
 
 
 def cross_corpus_folds(
@@ -72,7 +61,7 @@ def cross_corpus_folds(
     enough = counts.reindex(names, fill_value=0) >= min_speakers
     kept, chosen = _choose(enough)
     for source in chosen:
-        if not re.fullmatch(r"\w[\w.+-]*", source) or _SEPARATOR in source:
+        if not re.fullmatch(r"\w[\w.+-]*", source) or BETWEEN in source:
             raise DataError(
                 f"the source {source!r} cannot name a folder of `split.strategy: cross_corpus`; allowed in the names "
                 f"of `sources`: letters, digits, dots, plus signs, underscores and single dashes"
@@ -91,7 +80,7 @@ def cross_corpus_folds(
         own = {speaker: s for speaker, s in strata.items() if sources.get(speaker) == source and s.name in kept}
         sides[source] = assign_sides(own, groups, {"train": 1 - val_share, "val": val_share}, seed)
     folds = {
-        fold_name(train, test): {**sides[train], **dict.fromkeys(sides[test], "test")}
+        f"{train}{BETWEEN}{test}": {**sides[train], **dict.fromkeys(sides[test], "test")}
         for train, test in permutations(chosen, 2)
     }
     return folds, notes
