@@ -49,10 +49,10 @@ def render(
         "",
         "![UAR on clips, a dot for each seed](uar.svg)",
         "",
-        f"Made by `make results MIRROR=<folder or address> NAME={name}`. Each speaker is tested once a seed, by a model "
-        f"that has not heard him or her ({folds} folds), and figures are over all speakers. Each is the mean over "
-        f"{seeds} seeds, which deal the speakers to other folds; in brackets the lowest and highest seed. The 95 % "
-        "interval is over speakers, its ends averaged over the seeds.",
+        f"Made by `make results MIRROR=<folder or address> NAME={name}`. Each speaker is tested once a seed, by a "
+        f"model that has not heard them ({folds} folds), and figures are over all. Each is the mean over {seeds} "
+        "seeds, which deal the speakers to other folds; in brackets the lowest and highest seed. The 95 % interval is "
+        "over speakers, its ends averaged over the seeds.",
         "",
         *_main_table(scores),
         *_section("Where pitch alone fails", f"UAR on clips with a median pitch of {AMBIGUOUS_PITCH}.", _pitch(slices)),
@@ -67,8 +67,7 @@ def render(
         ),
         *_section(
             "Is the larger one worth it?",
-            "Difference of UAR on clips, over the same draws of speakers. An interval that holds 0 does not tell the two "
-            "apart.",
+            "Difference of UAR on clips, over the same draws of speakers. If its interval holds 0, it is unproven.",
             _pairs(comparisons),
         ),
     ]
