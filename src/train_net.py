@@ -9,6 +9,7 @@ import pandas as pd
 
 from voicetraits import params, stage
 from voicetraits.augmentation.params import AugmentParams
+from voicetraits.calibration import CalibrationParams
 from voicetraits.classes import CLASSES
 from voicetraits.curves import recorded_curves
 from voicetraits.examples import read_splits
@@ -60,6 +61,7 @@ def main() -> None:
             target,
             NetParams(training, net, augment),
             new_model=partial(Net, name=name, inputs=inputs, checkpoints=checkpoints),
+            calibration=params.get(all_params, "calibration", CalibrationParams),
             features=inputs,
             metadata=metadata,
             splits=splits,
