@@ -17,8 +17,8 @@ READERS = {
     "corpora.demo": ["scrape"],
     "corpora.demo.sources": ["scrape", "parse_metadata"],
     "corpora": [],  # not the corpus in use
-    "targets": ["split", "evaluate"],  # and the graph has a train stage for each target
-    "seed": ["split", *SOFTMAX, *TFDF, "evaluate"],
+    "targets": ["split", "evaluate", "stress"],  # and the graph has a train stage for each target
+    "seed": ["split", *SOFTMAX, *TFDF, "evaluate", "stress"],
     "extract": ["extract"],
     "metadata": ["parse_metadata"],
     "metadata.age_bins": ["parse_metadata", "split"],
@@ -26,7 +26,9 @@ READERS = {
     "split": ["split"],
     "train": SOFTMAX,
     "tfdf": TFDF,
-    "evaluate": ["evaluate"],
+    "augment": [],  # no stage of today's graph
+    "evaluate": ["evaluate", "stress"],
+    "stress": ["stress"],
     "compute": [],  # where it runs does not change what comes out
 }
 
@@ -112,7 +114,7 @@ def test_an_edited_script_or_module_reruns_the_stages_that_load_it(working_copy:
     for name in ("src/voicetraits/models/softmax.py", "src/voicetraits/features/pitch.py", "src/split.py"):
         with open(working_copy.folder / name, "a") as file:
             file.write("# a remark\n")
-    assert set(working_copy.dvc("status", "--json").json()) == {*SOFTMAX, "evaluate", "featurize", "split"}
+    assert set(working_copy.dvc("status", "--json").json()) == {*SOFTMAX, "evaluate", "stress", "featurize", "split"}
 
 
 def test_dag_and_status(finished: DvcProject):
