@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 STAGES = [
     "scrape", "extract", "parse_metadata", "featurize", "split",
-    "train_softmax@gender", "train_softmax@age", "train_tfdf@gender", "train_tfdf@age", "evaluate",
+    "train_softmax@gender", "train_softmax@age", "train_tfdf@gender", "train_tfdf@age", "evaluate", "stress",
 ]  # fmt: skip
 
 #: Params of a run that takes seconds: few speakers, short training, coarse intervals.
@@ -29,6 +29,7 @@ SMALL = {
     "train.epochs": 4,
     "tfdf.num_trees": 8,
     "evaluate.bootstrap_samples": 100,
+    "stress.conditions": ["telephone", "crop_1s"],
 }
 
 #: What no run that ends well prints: lines that say that something is wrong, when its reader need not act on it.
