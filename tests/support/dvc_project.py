@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STAGES = [
     "scrape", "extract", "parse_metadata", "featurize", "split",
     "train_softmax@gender", "train_softmax@age", "train_tfdf@gender", "train_tfdf@age", "evaluate",
+    "explain", "report",
 ]  # fmt: skip
 
 #: Params of a run that takes seconds: few speakers, short training, coarse intervals.
@@ -29,6 +30,10 @@ SMALL = {
     "train.epochs": 4,
     "tfdf.num_trees": 8,
     "evaluate.bootstrap_samples": 100,
+    "explain.repeats": 2,
+    "explain.nets.clips": 4,
+    "explain.nets.steps": 2,
+    "explain.nets.random_masks": 1,
 }
 
 #: What no run that ends well prints: lines that say that something is wrong, when its reader need not act on it.
