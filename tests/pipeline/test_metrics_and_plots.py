@@ -30,6 +30,22 @@ CHARTS = {
     "metrics/plots/pitch.csv": "Median pitch by gender",
     "metrics/plots/stress.csv": "UAR under stress",
 }
+#: The same of explain.
+EXPLAINED = {
+    "metrics/plots/family_importance.csv": "UAR lost when a family of features is shuffled",
+    "metrics/plots/family_alone.csv": "UAR with one family of features alone",
+    "metrics/plots/contributions.csv": "What each family adds to the true class",
+    "metrics/plots/contributing_features.csv": "Features that add or take most",
+    "metrics/plots/correlation.csv": "Correlation of features",
+    "metrics/plots/redundancy.csv": "UAR lost when a cluster of redundant features is shuffled",
+    "metrics/plots/saliency.csv": "Where nets look, by mel band",
+    "metrics/plots/faithfulness.csv": "What a net loses without what its map names",
+    "metrics/plots/voices.csv": "Pitch and formants by gender and age",
+    "metrics/plots/balance.csv": "Speakers by label",
+    "metrics/plots/durations.csv": "Duration of clips",
+    "metrics/plots/signal_to_noise.csv": "Signal to noise",
+}
+CHARTS |= EXPLAINED
 OVERLAID = ("scores", "roc", "precision_recall", "confusion", "calibration", "risk_coverage", "slices")
 
 

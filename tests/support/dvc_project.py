@@ -19,8 +19,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 STAGES = [
     "scrape", "extract", "parse_metadata", "featurize", "split",
-    "train_softmax@gender", "train_softmax@age", "train_tfdf@gender", "train_tfdf@age", "evaluate", "stress",
+    "train_softmax@gender", "train_softmax@age", "train_tfdf@gender", "train_tfdf@age",
+    "train_net@voicenet-gender", "train_net@voicenet-age",
+    "evaluate", "stress", "explain", "report",
 ]  # fmt: skip
+#: Those that learn from the split, and what hangs on them.
+BEYOND_SPLIT = STAGES[STAGES.index("split") + 1 :]
+#: Those all of whose outputs git holds: in a clone they have nothing to do where what they read comes out the same.
+HELD_BY_GIT = ("evaluate", "stress")
 
 #: Params of a run that takes seconds: few speakers, short training, coarse intervals.
 SMALL = {
@@ -29,7 +35,13 @@ SMALL = {
     "train.epochs": 4,
     "tfdf.num_trees": 8,
     "evaluate.bootstrap_samples": 100,
+    "net.common.epochs": 2,
+    "augment.variants": 1,
     "stress.conditions": ["telephone", "crop_1s"],
+    "explain.repeats": 2,
+    "explain.nets.clips": 4,
+    "explain.nets.steps": 2,
+    "explain.nets.random_masks": 1,
 }
 
 #: What no run that ends well prints: lines that say that something is wrong, when its reader need not act on it.

@@ -45,13 +45,14 @@ def test_best_beyond_chance_or_not_distinguishable_by_the_intervals():
     ],
 )
 def test_a_paired_comparison_counts_more_than_intervals_that_overlap(pair, told):
-    place = ranking(made_up(tables={"comparison": rows("comparison", ("gender", "clips", *pair))}), "gender")
+    other_fold = ("gender", "an4--demo", "clips", "softmax", "tfdf", 0.5, 0.4, 0.6)
+    run = made_up(tables={"comparisons": rows("comparisons", other_fold, ("gender", "all", "clips", *pair))})
+    place = ranking(run, "gender")
     rival = place.rival("tfdf")
     assert rival.distinguishable == told
     assert (rival.gain_low, rival.gain_high) == pytest.approx((0.002, 0.018) if told else (-0.002, 0.022))
     assert ("not distinguishable" in about_models.headline(place)) != told
-    text = about_models.best(made_up(tables={"comparison": rows("comparison", ("gender", "clips", *pair))}))
-    assert ("0.010 (0.002–0.018) below" in text) == told
+    assert ("0.010 (0.002–0.018) below" in about_models.best(run)) == told
 
 
 def test_when_a_simpler_one_will_do():
@@ -82,6 +83,18 @@ def test_what_the_metrics_say(ece, said):
     assert said in text
     assert "finds male least often, in 61 % of such clips" in text
     assert "With 20 test speakers" in text
+
+
+def test_the_weakest_part_is_named_where_parts_were_looked_at():
+    parts = [
+        ("gender", "softmax", "pitch", "150 to 190 Hz", "0.81", "0.7", "0.9", True),
+        ("gender", "softmax", "age", "senior", "", "", "", False),
+        ("gender", "tfdf", "pitch", "over 190 Hz", "0.5", "0.4", "0.6", True),
+    ]
+    text = about_models.metrics(made_up(tables={"slices": rows("slices", *parts)}))
+    assert "it does worst on pitch, 150 to 190 Hz: 0.810 (0.700–0.900)" in text
+    assert "over 190" not in text, "not the best model's"
+    assert "does worst" not in about_models.metrics(made_up())
 
 
 # Which features carry information

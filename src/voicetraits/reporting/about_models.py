@@ -74,7 +74,23 @@ def _says(run: Run, target: str) -> str:
         else ""
     )
     found = f"finds {label} least often, in {percent(recall)} of such clips"
-    return f"The best on clips, {name_of(place.best)}, {found}; {trust}.{few}"
+    return f"The best on clips, {name_of(place.best)}, {found}; {trust}.{_weakest_part(run, target, place.best)}{few}"
+
+
+def _weakest_part(run: Run, target: str, model: str) -> str:
+    """The part of the test clips where the model does worst, where evaluate has looked at parts."""
+    if "slices" not in run.tables:
+        return ""
+    rows = run.table("slices", target=target, model=model)
+    worst = rows[rows["is_worst"]]
+    if worst.empty:
+        return ""
+    part = worst.iloc[0]
+    # Where some part has too few speakers for a figure, the column holds blanks, and so is text.
+    uar = interval(float(part["uar"]), float(part["low"]), float(part["high"]))
+    return (
+        f" Of all parts of the test clips it does worst on {part['slice']}, {part['part']}: {uar}; one is, by chance."
+    )
 
 
 def best(run: Run) -> str:

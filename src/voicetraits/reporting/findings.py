@@ -138,9 +138,9 @@ def ranking(run: Run, target: str, unit: str = "clips") -> Ranking:
 
 def _gain_interval(run: Run, target: str, unit: str, best: str, other: str) -> tuple[float | None, float | None]:
     """The interval of best less other, where evaluate has compared the two on the same draws of speakers."""
-    if "comparison" not in run.tables:
+    if "comparisons" not in run.tables:
         return None, None
-    pairs = run.table("comparison", target=target, unit=unit)
+    pairs = run.table("comparisons", target=target, unit=unit, fold="all")
     for model, against, sign in ((best, other, 1), (other, best, -1)):
         found = pairs[(pairs["model"] == model) & (pairs["other"] == against)]
         if len(found):

@@ -15,7 +15,7 @@ TABLES = (
     "redundancy", "scores", "signal_to_noise", "voices",
 )  # fmt: skip
 #: Tables that some runs only have.
-OPTIONAL_TABLES = ("comparison", "faithfulness", "saliency", "stress")
+OPTIONAL_TABLES = ("comparisons", "faithfulness", "saliency", "slices", "stress")
 #: Models that nobody has trained: what a trained one must beat.
 BASELINES = ("majority", "pitch_threshold")
 
