@@ -11,7 +11,7 @@ from support.sounds import RATE_HZ, noise, pulses
 from voicetraits import params
 
 NETS = ("dnn", "cnn1d", "cnn2d", "cnn_age", "cnn_mfc", "resnet34", "rnn", "bigru", "tcn", "lstm")
-_PARAMS = params.load(Path(__file__).parents[2] / "params.yaml")
+PARAMS = params.load(Path(__file__).parents[2] / "params.yaml")
 
 
 class Net(NamedTuple):
@@ -31,7 +31,7 @@ class Net(NamedTuple):
 def net(name: str, **changes: Any) -> Net:
     """A net as params.yaml has it, but for `changes`."""
     module = import_module(f"voicetraits.models.{name}")
-    own = {key: _PARAMS["net"][name][key] for key in module.Params.__dataclass_fields__}
+    own = {key: PARAMS["net"][name][key] for key in module.Params.__dataclass_fields__}
     return Net(module, module.Params(**{**own, **changes}))
 
 
