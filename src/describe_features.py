@@ -41,11 +41,11 @@ _FORMANT_STEP = (
     "every other voiced frame here, all there; in the same frames, another resampler, which in a few of them turns a "
     "pole into a formant: of F1 that spread wide, the median then moves"
 )
-_NO_RHYTHM = "no oracle: the published script counts on Praat's own voicing; known syllables and pauses instead"
+_PAUSES = "there without 64 ms at each end of the clip, and what sounds for less than 0.1 s is silence"
+_RATES = "the script asks Praat which peaks are voiced, which calls more so, and joins peaks by another rule"
 _SMOOTHED = "other windows, other voiced frames; there smoothed over 3 frames"
 _FEW_SAMPLES = "in a window with one or two samples above the threshold nothing is highest but by rounding"
 _SPECPROP, _GEMAPS = "seewave `specprop`", "Eyben et al. 2016"
-_SYLLABLES = Origin("de Jong & Wempe 2009", _NO_RHYTHM)
 _OF_WINDOWS = ("meanfun", "minfun", "maxfun", "meandom", "mindom", "maxdom", "dfrange", "modindx")
 #: By how the names begin; the longest beginning counts.
 ORIGINS = {
@@ -81,7 +81,8 @@ ORIGINS = {
     "loudness": Origin(f"Hermansky 1990; {_GEMAPS}", "another scale, so only the correlation counts"),
     "voice_table": Origin("seewave, warbleR", _DECIMATED),
     **dict.fromkeys((f"voice_table_{name}" for name in _OF_WINDOWS), Origin("seewave, warbleR", _FEW_SAMPLES)),
-    **dict.fromkeys(("speech_share", "pause", "phonation", "speaking_rate", "articulation_rate"), _SYLLABLES),
+    **dict.fromkeys(("speech_share", "pause", "phonation"), Origin("de Jong & Wempe 2009", _PAUSES)),
+    **dict.fromkeys(("speaking_rate", "articulation_rate"), Origin("de Jong & Wempe 2009", _RATES)),
 }
 
 

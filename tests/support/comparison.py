@@ -98,7 +98,7 @@ class Agreement:
         }
 
 
-_UNITS = {"_db": "dB", "_db_per_hz": "dB/Hz"}
+_UNITS = {"_db": "dB", "_db_per_hz": "dB/Hz", "pauses_per_second": "1/s", "pause_mean_seconds": "s"}
 
 
 def compare(
@@ -140,6 +140,8 @@ def with_praat(clip: Clip) -> Iterator[Comparison]:
     voiced = np.flatnonzero(~np.isnan(clip.f0_hz))
     for name, value in (praat.perturbation(praat.cycles()) | praat.hnr_db()).items():
         yield (name, "Praat"), (clip.features[name], value)
+    for name, value in praat.rhythm().items():
+        yield (name, "Praat, the published script"), (clip.features[name], value)
     if len(voiced) < _MIN_FRAMES:
         return
     other_hz = praat.f0_hz(PARAMS.f0_min_hz, PARAMS.f0_max_hz)

@@ -1,5 +1,6 @@
 """What Praat says of a clip, by its own commands: the oracle of the voice features."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ JITTERS = {"jitter_local": "local", "jitter_rap": "rap", "jitter_ppq5": "ppq5"}
 SHIMMERS = {"shimmer_local": "local", "shimmer_apq3": "apq3", "shimmer_apq11": "apq11"}
 #: Shortest and longest period in seconds, largest ratio of neighbouring periods; and of neighbouring amplitudes.
 _PERIODS, _AMPLITUDE_FACTOR = (0.0001, 0.02, 1.3), 1.6
+
+#: Of the script of de Jong and Wempe: how far below the loudest silence is; how deep the dip behind a syllable.
+_SILENCE_DB, _MIN_DIP_DB = 25.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,37 @@ class PraatClip:
         commands = {"hnr_mean_db": "Get mean", "hnr_std_db": "Get standard deviation"}
         return {name: call(harmonicity, command, 0, 0) for name, command in commands.items()}
 
+    def rhythm(self) -> dict[str, float]:
+        """Pauses and rates by feature, with the commands and settings of the script of de Jong and Wempe (2009)."""
+        sound = self.sound
+        intensity = call(sound, "To Intensity", 50, 0, "yes")
+        loudest_db = call(intensity, "Get quantile", 0, 0, 0.99)
+        highest_db = call(intensity, "Get maximum", 0, 0, "Parabolic")
+        threshold_db = loudest_db - _SILENCE_DB
+        silences = call(intensity, "To TextGrid (silences)", threshold_db - highest_db, 0.3, 0.1, "silent", "sounding")
+        sounding = []
+        for i in range(1, call(silences, "Get number of intervals", 1) + 1):
+            if call(silences, "Get label of interval", 1, i) == "sounding":
+                ends = (call(silences, f"Get {end} time of interval", 1, i) for end in ("start", "end"))
+                sounding.append(tuple(ends))
+        levels_db, times = intensity.values[0], intensity.xs()
+        pitch = call(sound, "To Pitch (ac)", 0.02, 30, 4, "no", 0.03, 0.25, 0.01, 0.35, 0.25, 450)
+        syllables = sum(
+            any(start <= times[k] <= end for start, end in sounding)
+            and not np.isnan(call(pitch, "Get value at time", times[k], "Hertz", "Linear"))
+            for k in _peaks(levels_db, threshold_db)
+        )
+        pauses = [later[0] - earlier[1] for earlier, later in itertools.pairwise(sounding)]
+        phonation = sum(end - start for start, end in sounding)
+        return {
+            "speech_share": float(np.mean(levels_db > threshold_db)),
+            "pauses_per_second": len(pauses) / (sounding[-1][1] - sounding[0][0]) if sounding else np.nan,
+            "pause_mean_seconds": float(np.mean(pauses)) if pauses else 0.0,
+            "phonation_seconds": phonation,
+            "speaking_rate_hz": syllables / sound.duration,
+            "articulation_rate_hz": syllables / phonation if sounding else np.nan,
+        }
+
     def cepstral_peak_db(self, seconds: np.ndarray) -> np.ndarray:
         """Prominence of the smoothed cepstrum's peak at some times."""
         cepstrogram = call(self.sound, "To PowerCepstrogram", 60, HOP_SECONDS, 5000, 50)
@@ -73,6 +108,15 @@ class PraatClip:
         slices = (call(smoothed, "To PowerCepstrum (slice)", time) for time in seconds)
         settings = (60, 330, "Parabolic", 0.001, 0.05, "Straight", "Robust")
         return np.array([call(one, "Get peak prominence", *settings) for one in slices])
+
+
+def _peaks(levels_db: np.ndarray, threshold_db: float) -> list[int]:
+    """Peaks above the threshold that are followed by a dip of 2 dB before the next one, as that script counts them."""
+    inner = np.arange(1, len(levels_db) - 1)
+    tops = inner[(levels_db[inner] > levels_db[inner - 1]) & (levels_db[inner] >= levels_db[inner + 1])]
+    tops = [k for k in tops if levels_db[k] > threshold_db]
+    ends = [*tops[1:], len(levels_db)]
+    return [k for k, end in zip(tops, ends, strict=True) if levels_db[k] - levels_db[k:end].min() > _MIN_DIP_DB]
 
 
 def places(cycles: parselmouth.Data) -> np.ndarray:
