@@ -7,7 +7,7 @@ on the review list; nothing is guessed.
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pandas as pd
@@ -16,6 +16,7 @@ from pydantic import Field
 
 from voicetraits.classes import CLASSES, LABEL_COLUMN, AgeBins, classes_of
 from voicetraits.errors import DataError, ParameterError
+from voicetraits.exclusion import excluded_problems, find_excluded
 from voicetraits.labels import Stated
 from voicetraits.params import section
 from voicetraits.submission_texts import Problem, Submission, read_submission
@@ -28,6 +29,7 @@ class MetadataParams:
     age_bins: AgeBins
     youth_below_years: Annotated[int, Field(ge=1, le=120)]
     senior_from_years: Annotated[int, Field(ge=1, le=120)]
+    exclude: tuple[Annotated[str, Field(min_length=1)], ...]
 
     def __post_init__(self) -> None:
         if self.senior_from_years <= self.youth_below_years:
@@ -35,6 +37,11 @@ class MetadataParams:
                 f"params.yaml: `metadata.senior_from_years` is {self.senior_from_years}; "
                 f"allowed: more than `metadata.youth_below_years` ({self.youth_below_years})"
             )
+
+    @property
+    def ages(self) -> dict[str, Any]:
+        """What reading an age needs."""
+        return {name: getattr(self, name) for name in ("age_bins", "youth_below_years", "senior_from_years")}
 
 
 #: README fields that go into the table as text.
@@ -137,18 +144,20 @@ def build_metadata(
         sources: name of a source: pattern that the licence text of its archives holds; the first that fits counts.
 
     Raises:
-        ParameterError: a pattern is no regular expression.
+        ParameterError: a pattern is no regular expression, or `exclude` names what is not there.
         DataError: clips and submissions do not belong together.
     """
     patterns = _compile(sources, corpus)
-    read = {row["archive"]: read_submission(row, corpus=corpus, **asdict(params)) for row in submissions}
+    read = {row["archive"]: read_submission(row, corpus=corpus, **params.ages) for row in submissions}
     _check(read, clips)
+    excluded = find_excluded(params.exclude, read)
     by_speaker = defaultdict(list)
-    for archive in sorted(read):
+    for archive in sorted(set(read) - set(excluded)):
         by_speaker[read[archive].speaker_id].append(read[archive])
 
     labels: dict[str, dict[str, str | None]] = defaultdict(dict)  # archive: target: label
     problems = [problem for submission in read.values() for problem in submission.problems()]
+    problems += excluded_problems(excluded)
     settled = {target: {"filled": 0, "speakers_stating_several": 0} for target in CLASSES}
     for own in by_speaker.values():
         for target, counts in settled.items():
@@ -162,7 +171,7 @@ def build_metadata(
 
     table = _table(read, clips, labels, patterns)
     review = pd.DataFrame(sorted(problems), columns=Problem._fields)
-    return Metadata(table, review, _metrics(read.values(), table, settled, params.age_bins))
+    return Metadata(table, review, _metrics(read.values(), table, settled, excluded, params.age_bins))
 
 
 def _compile(sources: Mapping[str, str], corpus: str) -> dict[str, re.Pattern[str]]:
@@ -206,9 +215,9 @@ def _table(
             "corpus": submission.corpus,
             "source": _source(submission, patterns) or submission.corpus,
             "archive": archive,
-            "gender": labels[archive]["gender"],
+            "gender": labels[archive].get("gender"),  # an excluded archive has none
             "gender_raw": submission.fields.get("gender") or None,
-            "age_group": labels[archive]["age"],
+            "age_group": labels[archive].get("age"),
             "age_band": submission.age.band,
             "age_years": submission.age.years,
             "age_raw": submission.fields.get("age") or None,
@@ -242,6 +251,7 @@ def _metrics(
     submissions: Collection[Submission],
     table: pa.Table,
     settled: Mapping[str, Mapping[str, int]],
+    excluded: Collection[str],
     age_bins: AgeBins,
 ) -> dict[str, Any]:
     clips = table.drop_columns(["licence"]).to_pandas()
@@ -262,6 +272,7 @@ def _metrics(
             "anonymous": sum(speaker.user_name is None for speaker in speakers),
         },
         "prompts": _count_prompts(submissions, set(clips["utterance_id"])),
+        "excluded": _size(clips[clips["archive"].isin(excluded)]),
         "sources": {source: _size(own) for source, own in clips.groupby("source")},
         **{
             target: _count_labels(submissions, clips, target, classes_of(target, age_bins)) | dict(settled[target])

@@ -20,7 +20,7 @@ def texts(mirror):
 
 @pytest.fixture(scope="module")
 def metadata(texts):
-    params = MetadataParams(age_bins="groups", youth_below_years=18, senior_from_years=65)
+    params = MetadataParams(age_bins="groups", youth_below_years=18, senior_from_years=65, exclude=())
     return build_metadata(*texts, params, corpus="voxforge", sources=SOURCES)
 
 

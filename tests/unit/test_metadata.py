@@ -1,5 +1,7 @@
 """From the texts of submissions to a row per clip: speakers, reconciled labels, counts, the review list."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -10,7 +12,7 @@ from voicetraits.metadata import SCHEMA, MetadataParams, build_metadata, reconci
 from voicetraits.params import get
 from voicetraits.submission_texts import read_submission
 
-PARAMS = MetadataParams(age_bins="groups", youth_below_years=18, senior_from_years=65)
+PARAMS = MetadataParams(age_bins="groups", youth_below_years=18, senior_from_years=65, exclude=())
 FEMALE, MALE, OTHER = Stated("female"), Stated("male"), Stated("other")
 YOUTH, ADULT = Stated("youth"), Stated("adult", band="18 - 29")
 BLANK, UNREAD = Stated(), Stated(problem="no rule reads it")
@@ -21,11 +23,13 @@ def submission(archive: str, readme: Readme | bytes | None = None, **more):
     return row | {"readme": readme.render() if isinstance(readme, Readme) else readme} | more
 
 
-def build(*submissions, clips=None, sources=None):
+def build(*submissions, clips=None, sources=None, exclude=()):
     if clips is None:
         clips = [(f"{row['archive']}/{name}", row["archive"]) for row in submissions for name in row["audio_members"]]
     frame = pd.DataFrame(clips, columns=["utterance_id", "archive"])
-    return build_metadata(submissions, frame, PARAMS, corpus="voxforge", sources=sources or {})
+    return build_metadata(
+        submissions, frame, replace(PARAMS, exclude=exclude), corpus="voxforge", sources=sources or {}
+    )
 
 
 def rows(metadata) -> dict[str, dict]:
@@ -296,7 +300,7 @@ def test_inputs_that_do_not_belong_together():
 
 def test_params():
     with pytest.raises(ParameterError, match=r"`metadata.senior_from_years` is 18; allowed: more than `metadata.youth"):
-        section = {"age_bins": "groups", "youth_below_years": 18, "senior_from_years": 18}
+        section = {"age_bins": "groups", "youth_below_years": 18, "senior_from_years": 18, "exclude": []}
         get({"metadata": section}, "metadata", MetadataParams)
     with pytest.raises(ParameterError, match=r"`metadata.age_bins` is 'years'; allowed: 'groups' or 'decades'"):
         get({"metadata": section | {"age_bins": "years"}}, "metadata", MetadataParams)
@@ -322,7 +326,7 @@ def test_decades():
     """Each age that can be placed becomes a class; the counts name all six."""
     ages = {"a": "teens", "b": "twenties", "c": "35", "d": "40 - 49", "e": "> 75", "f": "Adult", "g": "18 - 29"}
     submissions = [submission(f"{name}-20080101-x", Readme(user_name=name, age=age)) for name, age in ages.items()]
-    params = MetadataParams(age_bins="decades", youth_below_years=18, senior_from_years=65)
+    params = MetadataParams(age_bins="decades", youth_below_years=18, senior_from_years=65, exclude=())
     clips = pd.DataFrame(
         [(f"{row['archive']}/a1", row["archive"]) for row in submissions], columns=["utterance_id", "archive"]
     )
@@ -335,3 +339,53 @@ def test_decades():
     counts = metadata.metrics["age"]
     assert list(counts)[:6] == ["<19", "19-29", "30-39", "40-49", "50-59", "60+"]
     assert (counts["50-59"]["clips"], counts["unreadable"]) == (0, 2)
+
+
+# What a person has reviewed
+
+
+def test_an_excluded_speaker_keeps_every_clip_and_no_label():
+    several = [
+        submission(f"Ann-2008010{day}-a", Readme(user_name="Ann", gender="female", age="adult")) for day in (1, 2)
+    ]
+    metadata = build(
+        *several, submission("Bob-20080101-a", Readme(user_name="Bob", gender="male", age="adult")), exclude=("Ann",)
+    )
+    labels = {archive: (row["gender"], row["age_group"]) for archive, row in rows(metadata).items()}
+    assert labels == {
+        "Ann-20080101-a": (None, None), "Ann-20080102-a": (None, None), "Bob-20080101-a": ("male", "adult")
+    }  # fmt: skip
+    assert {row["gender_raw"] for row in rows(metadata).values()} == {"female", "male"}
+    assert metadata.metrics["excluded"] == {"clips": 2, "speakers": 1, "submissions": 2}
+    assert metadata.metrics["gender"]["none"]["clips"] == 2
+    assert metadata.review[["archive", "field", "raw"]].to_numpy().tolist() == [
+        ["Ann-20080101-a", "labels", "Ann"], ["Ann-20080102-a", "labels", "Ann"]
+    ]  # fmt: skip
+
+
+def test_an_excluded_archive_neither_contradicts_nor_is_filled():
+    genders = {"Ann-20080101-a": "female", "Ann-20080102-b": "male", "Ann-20080103-c": ""}
+    metadata = build(
+        *(submission(name, Readme(user_name="Ann", gender=gender)) for name, gender in genders.items()),
+        exclude=("Ann-20080102-b",),
+    )
+    assert [row["gender"] for row in rows(metadata).values()] == ["female", None, "female"]
+    assert metadata.metrics["gender"]["speakers_stating_several"] == 0
+    assert metadata.metrics["gender"]["filled"] == 1
+
+
+def test_nobody_excluded():
+    metadata = build(submission("Ann-20080101-a", Readme()))
+    assert metadata.metrics["excluded"] == {"clips": 0, "speakers": 0, "submissions": 0}
+
+
+@pytest.mark.parametrize(
+    ("exclude", "message"),
+    [
+        (("Anne",), r"`metadata\.exclude` names 'Anne', which is no speaker .*; the closest are Ann,"),
+        (("Ann", "Ann"), r"`metadata\.exclude` names 'Ann' twice"),
+    ],
+)
+def test_names_to_exclude_that_cannot_be(exclude, message):
+    with pytest.raises(ParameterError, match=message):
+        build(*(submission(f"{name}-20080101-a", Readme(user_name=name)) for name in ("Ann", "Bob")), exclude=exclude)
