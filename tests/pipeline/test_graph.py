@@ -26,6 +26,7 @@ READERS = {
     "split": ["split"],
     "train": SOFTMAX,
     "tfdf": TFDF,
+    "calibration": [*SOFTMAX, *TFDF],
     "evaluate": ["evaluate"],
     "compute": [],  # where it runs does not change what comes out
 }
