@@ -15,7 +15,7 @@ LEARNING_CURVES = {
     for model in ("softmax", "tfdf")
     for target in TARGETS
 }
-#: File of each chart that evaluate makes: its title.
+#: File of each chart that evaluate and stress make: its title.
 CHARTS = {
     "metrics/plots/scores.csv": "UAR with its interval",
     "metrics/plots/roc.csv": "ROC",
@@ -28,6 +28,7 @@ CHARTS = {
     "metrics/plots/gain_by_size.csv": "Gain by size",
     "metrics/plots/importance.csv": "Importance of features",
     "metrics/plots/pitch.csv": "Median pitch by gender",
+    "metrics/plots/stress.csv": "UAR under stress",
 }
 OVERLAID = ("scores", "roc", "precision_recall", "confusion", "calibration", "risk_coverage", "slices")
 
