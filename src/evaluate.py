@@ -42,7 +42,7 @@ def main() -> None:
     clips = pd.read_parquet("data/audio/clips.parquet", columns=["utterance_id", "duration_seconds"])
     parts = slice_clips(metadata, clips, features.values)
     data = {"metadata": metadata, "splits": read_splits(Path("data/splits.csv"))}
-    input_sources = {
+    sources = {
         "features": features,
         "audio": Path("data/audio"),
         "store": Store(max_bytes=int(compute.store_gigabytes * 1e9)),
@@ -58,7 +58,7 @@ def main() -> None:
         finals = {name: saved.load(folder / "final") for name, folder in folders.items()}
         classes = next(iter(finals.values())).config.classes
         tables = {
-            name: predict_test_clips(folder, target, features=inputs_of(finals[name].config, **input_sources), **data)
+            name: predict_test_clips(folder, target, features=inputs_of(finals[name].config, **sources), **data)
             for name, folder in folders.items()
         }
         tables |= predict_baselines(target, classes, features=features, **data)

@@ -18,8 +18,8 @@ READERS = {
     "corpora.demo": ["scrape"],
     "corpora.demo.sources": ["scrape", "parse_metadata"],
     "corpora": [],  # not the corpus in use
-    "targets": ["split", "evaluate", "stress", "explain"],  # and the graph has a train stage for each target
-    "seed": ["split", *SOFTMAX, *TFDF, *NETS, "evaluate", "stress", "explain"],
+    "targets": ["split", "evaluate", "stress", "explain", "audit"],  # and the graph has a train stage for each target
+    "seed": ["split", *SOFTMAX, *TFDF, *NETS, "evaluate", "stress", "explain", "audit"],
     "extract": ["extract"],
     "metadata": ["parse_metadata"],
     "metadata.age_bins": ["parse_metadata", "split"],
@@ -34,10 +34,11 @@ READERS = {
     "net.voicenet": NETS,
     "augment": NETS,
     "evaluate": ["evaluate", "stress"],
-    "evaluate.bootstrap_samples": ["evaluate", "stress", "explain"],
-    "evaluate.confidence": ["evaluate", "stress", "explain", "report"],
+    "evaluate.bootstrap_samples": ["evaluate", "stress", "explain", "audit"],
+    "evaluate.confidence": ["evaluate", "stress", "explain", "report", "audit"],
     "stress": ["stress"],
     "explain": ["explain"],
+    "audit": ["audit"],
     "compute": [],  # where it runs does not change what comes out
 }
 
@@ -111,7 +112,7 @@ def _another(value: object) -> object:
         case str():
             return value + "x"
         case list():
-            return value[::-1] or ["x"]
+            return value[::-1] if value[::-1] != value else ([] if value else ["x"])
         case dict():
             return {"x": "y"}
         case None:

@@ -21,7 +21,7 @@ STAGES = [
     "scrape", "extract", "parse_metadata", "featurize", "split",
     "train_softmax@gender", "train_softmax@age", "train_tfdf@gender", "train_tfdf@age",
     "train_net@voicenet-gender", "train_net@voicenet-age",
-    "evaluate", "stress", "explain", "report",
+    "evaluate", "stress", "explain", "report", "audit",
 ]  # fmt: skip
 #: Those that learn from the split, and what hangs on them.
 BEYOND_SPLIT = STAGES[STAGES.index("split") + 1 :]
@@ -34,9 +34,11 @@ SMALL = {
     "split.min_speakers_per_class": 3,
     "train.epochs": 4,
     "tfdf.num_trees": 8,
-    "evaluate.bootstrap_samples": 100,
     "net.common.epochs": 2,
+    "net.voicenet.channels": 16,
+    "net.voicenet.blocks": 1,
     "augment.variants": 1,
+    "evaluate.bootstrap_samples": 100,
     "stress.conditions": ["telephone", "crop_1s"],
     "explain.repeats": 2,
     "explain.nets.clips": 4,
@@ -214,7 +216,9 @@ def traced(file: Path, what: str) -> dict[str, set[str]]:
     for line in file.read_text(encoding="utf-8").splitlines():
         event = json.loads(line)
         if what in event:
-            stage = event["script"].removeprefix("src/").replace(".py", "").replace(" ", "@")
+            # Of `src/train_net.py voicenet gender`, DVC makes train_net@voicenet-gender.
+            script, *item = event["script"].removeprefix("src/").replace(".py", "").split(" ")
+            stage = "@".join([script, "-".join(item)]) if item else script
             found.setdefault(stage, set()).add(event[what])
     return found
 
