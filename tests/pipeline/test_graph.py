@@ -11,14 +11,15 @@ from support.dvc_project import ROOT, STAGES, DvcProject, leaves
 DVC_YAML = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")
 
 SOFTMAX, TFDF = ["train_softmax@gender", "train_softmax@age"], ["train_tfdf@gender", "train_tfdf@age"]
+NETS = ["train_net@voicenet-gender", "train_net@voicenet-age"]
 
 #: Key of params.yaml, or a section of it: the stages that read it. The longest that fits counts.
 READERS = {
     "corpora.demo": ["scrape"],
     "corpora.demo.sources": ["scrape", "parse_metadata"],
     "corpora": [],  # not the corpus in use
-    "targets": ["split", "evaluate"],  # and the graph has a train stage for each target
-    "seed": ["split", *SOFTMAX, *TFDF, "evaluate"],
+    "targets": ["split", "evaluate", "stress"],  # and the graph has a train stage for each target
+    "seed": ["split", *SOFTMAX, *TFDF, *NETS, "evaluate", "stress"],
     "extract": ["extract"],
     "metadata": ["parse_metadata"],
     "metadata.age_bins": ["parse_metadata", "split"],
@@ -26,7 +27,14 @@ READERS = {
     "split": ["split"],
     "train": SOFTMAX,
     "tfdf": TFDF,
-    "evaluate": ["evaluate"],
+    "nets": ["evaluate"],  # and the graph has a train stage for each net
+    "net": [],  # not a net in use
+    "net.common": NETS,
+    "net.voicenet": NETS,
+    "augment": NETS,
+    "calibration": [*SOFTMAX, *TFDF, *NETS],
+    "evaluate": ["evaluate", "stress"],
+    "stress": ["stress"],
     "compute": [],  # where it runs does not change what comes out
 }
 
@@ -100,7 +108,7 @@ def _another(value: object) -> object:
         case str():
             return value + "x"
         case list():
-            return value[::-1] or ["x"]
+            return value[::-1] if value[::-1] != value else ([] if value else ["x"])
         case dict():
             return {"x": "y"}
         case None:
@@ -112,7 +120,7 @@ def test_an_edited_script_or_module_reruns_the_stages_that_load_it(working_copy:
     for name in ("src/voicetraits/models/softmax.py", "src/voicetraits/features/pitch.py", "src/split.py"):
         with open(working_copy.folder / name, "a") as file:
             file.write("# a remark\n")
-    assert set(working_copy.dvc("status", "--json").json()) == {*SOFTMAX, "evaluate", "featurize", "split"}
+    assert set(working_copy.dvc("status", "--json").json()) == {*SOFTMAX, "evaluate", "stress", "featurize", "split"}
 
 
 def test_dag_and_status(finished: DvcProject):
