@@ -14,20 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from voicetraits import params, stage
-from voicetraits.bench import features, pipeline
+from voicetraits.bench import features, models, pipeline
 from voicetraits.bench.speech import clips_of_mirror, clips_of_shards
 from voicetraits.features.extractor import FeaturizeParams
 from voicetraits.files import write_json, written_aside
 from voicetraits.unpacking import ExtractParams
 
 FOLDER = Path("metrics/bench")
-RENDERERS = {"features": features.render, "pipeline": pipeline.render}
+RENDERERS = {"features": features.render, "pipeline": pipeline.render, "models": models.render}
 CLIPS, RUNS = 24, 5
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure speed, and write the figures to metrics/bench/.")
-    parser.add_argument("parts", nargs="*", default=list(RENDERERS), metavar="part", help=", ".join(RENDERERS))
+    parser.add_argument("parts", nargs="*", default=default_parts(), metavar="part", help=", ".join(RENDERERS))
     parser.add_argument("--clips", type=int, default=CLIPS, help=f"clips of speech, {CLIPS} by default")
     parser.add_argument("--runs", type=int, default=RUNS, help=f"times that each is measured, {RUNS} by default")
     arguments = parser.parse_args()
@@ -43,14 +43,22 @@ def main() -> None:
         figures = {"source": source, "fresh_process": features.fresh_process(clips[0], featurize)}
         figures |= features.measure(clips, featurize, runs=arguments.runs)
         write_json(figures, FOLDER / "features.json")
+    # On the project's own disk, where files can be linked rather than copied.
+    scratch = Path(".dvc/tmp")
+    scratch.mkdir(parents=True, exist_ok=True)
+    if "models" in arguments.parts:
+        figures = models.measure(Path.cwd(), scratch, clips=arguments.clips, runs=arguments.runs)
+        write_json(figures, FOLDER / "models.json")
     if "pipeline" in arguments.parts:
-        # On the project's own disk, where files can be linked rather than copied.
-        scratch = Path(".dvc/tmp")
-        scratch.mkdir(parents=True, exist_ok=True)
         write_json(pipeline.measure(Path.cwd(), scratch), FOLDER / "pipeline.json")
     with written_aside(FOLDER / "README.md") as aside:
         aside.write_text(page(), encoding="utf-8")
     print(page())
+
+
+def default_parts() -> list[str]:
+    """All, but of models only where there are any."""
+    return [part for part in RENDERERS if part != "models" or Path("data/models").exists()]
 
 
 def speech(all_params: dict[str, Any], count: int) -> tuple[str, list]:
