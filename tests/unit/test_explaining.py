@@ -216,7 +216,7 @@ def test_clusters_of_a_constructed_table():
     clusters = {frozenset(found.names[place] for place in places) for places in found.redundant.values()}
     assert clusters == {frozenset({"x", "minus_x", "exp_x"}), frozenset({"y", "about_y"})}
     assert sorted(place for places in found.clusters for place in places) == list(range(7))
-    assert found.figures() == {"features": 7, "redundant_features": 5, "clusters": 2}
+    assert found.figures() == {"features": 7, "redundant_features": 5, "clusters": 2, "threshold": 0.8}
     assert next(iter(found.redundant)) in ("x", "exp_x"), "the largest first, named by its middle"
     for places in found.redundant.values():
         assert found.weakest_link(places) >= 0.8
