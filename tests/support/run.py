@@ -107,7 +107,7 @@ COLUMNS = {
     "comparisons": "target fold unit model other difference low high",
     "slices": "target model slice part uar low high is_worst",
     "stress": "condition target model unit score value low high",
-    "faithfulness": "target model method masked_share drop random_drop difference low high",
+    "faithfulness": "target model method masked_share empty_share drop random_drop difference low high",
     "saliency": "target model method class band value",
 }
 

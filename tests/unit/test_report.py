@@ -210,15 +210,16 @@ def test_sections_of_what_some_runs_only_have():
     more = {
         "faithfulness": rows(
             "faithfulness",
-            ("gender", "voicenet", "grad_cam", 0.2, 2.0, 1.0, 1.0, 0.5, 1.5),
-            ("gender", "voicenet", "integrated_gradients", 0.2, 1.0, 1.0, 0.0, -0.5, 0.5),
+            ("gender", "voicenet", "grad_cam", 0.2, 0.25, 2.0, 1.0, 1.0, 0.5, 1.5),
+            ("gender", "voicenet", "integrated_gradients", 0.2, 0.0, 1.0, 1.0, 0.0, -0.5, 0.5),
         ),
         "saliency": rows("saliency", *[("gender", "voicenet", "grad_cam", "female", band, 0.5) for band in range(4)]),
         "stress": rows("stress", *[("telephone", "gender", model, "clips", "uar", 0.875, 0.8, 0.9) for model in UAR]),
     }
     run = made_up(tables=more)
     text = page(run)
-    assert "grad cam: without the 20 % of the clip that it names" in text
+    assert "Grad-CAM: without the 20 % of the clip that it names" in text
+    assert text.count("of the clips it names nothing") == text.count("In 25 % of the clips") == 1
     assert text.count("the map is faithful") == text.count("the map cannot be trusted") == 1
     assert "| telephone | 0.875 | 0.875 | 0.875 | 0.875 |" in text
     assert 'alt="Where nets look, by mel band"' in render(text, pictures(run, SIX))

@@ -3,6 +3,7 @@
 from voicetraits.reporting.findings import Ranking, Rival, ranking, weakest_class
 from voicetraits.reporting.run import Run
 from voicetraits.reporting.words import (
+    METHODS,
     bullets,
     count,
     interval,
@@ -75,8 +76,8 @@ def _says(run: Run, target: str) -> str:
         if speakers < _FEW_SPEAKERS
         else ""
     )
-    found = f"finds {label} least often, in {percent(recall)} of such clips"
-    return f"The best on clips, {name_of(place.best)}, {found}; {trust}.{_weakest_part(run, target, place.best)}{few}{_rare(run, target)}"
+    found = f"The best on clips, {name_of(place.best)}, finds {label} least often, in {percent(recall)} of such clips"
+    return f"{found}; {trust}.{_weakest_part(run, target, place.best)}{few}{_rare(run, target)}"
 
 
 def _rare(run: Run, target: str) -> str:
@@ -176,12 +177,13 @@ def nets(run: Run) -> str | None:
     rows = run.tables["faithfulness"]
     told = []
     for row in rows.itertuples():
-        method = row.method.replace("_", " ")
         change = interval(row.difference, row.low, row.high)
         verdict = "the map is faithful" if row.low > 0 else "the map cannot be trusted"
         told.append(
-            f"{sentence(name_of(row.model))}, {row.target}, {method}: without the {percent(row.masked_share)} of the "
-            f"clip that it names, the true class loses {change} logits more than without as much elsewhere: {verdict}."
+            f"{sentence(name_of(row.model))}, {row.target}, {METHODS[row.method]}: without the "
+            f"{percent(row.masked_share)} of the clip that it names, the true class loses {change} logits more than "
+            f"without as much elsewhere: {verdict}."
+            + (f" In {percent(row.empty_share)} of the clips it names nothing." if row.empty_share else "")
         )
     return f"""Grad-CAM and integrated gradients mark the parts of a clip's log-mel frames that made a net answer as \
 it did. A map may please the eye and be wrong, so each is put to a test: what it names is replaced by the mean level \
