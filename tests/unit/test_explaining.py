@@ -61,6 +61,11 @@ def test_the_mean_of_hits_is_the_uar():
     assert low < value < high
 
 
+def test_a_class_without_clips_does_not_count():
+    one = fold(None, labels=np.zeros(40, int))
+    assert intervals(one).mean(np.full(40, 0.25)) == (0.25, 0.25, 0.25)
+
+
 def test_intervals_are_over_speakers():
     """Ten clips of each speaker, all alike, tell no more than one of each."""
     speakers = np.repeat([f"s{number}" for number in range(12)], 10)
