@@ -37,6 +37,7 @@ def made_up(
     scores: dict[str, float] | None = None,
     tables: dict[str, pd.DataFrame] | None = None,
     skipped: tuple[str, ...] = ("age",),
+    of_a_class: int = 80,
 ) -> Run:
     """A run on gender alone.
 
@@ -46,6 +47,7 @@ def made_up(
         noise_db: gender: signal-to-noise ratio of all of its clips.
         scores: other scores of every model.
         tables: more tables, or others.
+        of_a_class: speakers of the smaller class in the corpus.
     """
     plain = {"accuracy": 0.9, "roc_auc": 0.95, "log_loss": 0.2, "ece": 0.03, "recall_female": 0.93, "recall_male": 0.97}
     plain |= scores or {}
@@ -54,12 +56,13 @@ def made_up(
     }
     figures: dict[str, Any] = {
         "evaluate": {"gender": evaluated, **{target: {"skipped": 1} for target in skipped}},
-        "explain": {"redundancy": {"features": 10, "redundant_features": 4, "clusters": 2}},
+        "explain": {"redundancy": {"features": 10, "redundant_features": 4, "clusters": 2, "threshold": 0.8}},
         "extract": {"hours": 1.5},
         "featurize": {"features": 10, "clips": 200, "clips_without_voice": 3},
         "metadata": {
             "clips": {"out": 200}, "speakers": {"named": 18, "anonymous": 2},
-            "gender": {"none": {"clips": 7}}, "age": {"none": {"clips": 0}},
+            "gender": {"female": {"speakers": of_a_class}, "male": {"speakers": 90}, "none": {"clips": 7}},
+            "age": {"none": {"clips": 0}},
         },
     }  # fmt: skip
     lost = [
@@ -104,7 +107,7 @@ COLUMNS = {
     "comparisons": "target fold unit model other difference low high",
     "slices": "target model slice part uar low high is_worst",
     "stress": "condition target model unit score value low high",
-    "faithfulness": "target model method masked_share drop random_drop difference low high",
+    "faithfulness": "target model method masked_share empty_share drop random_drop difference low high",
     "saliency": "target model method class band value",
 }
 

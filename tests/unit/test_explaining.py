@@ -61,6 +61,11 @@ def test_the_mean_of_hits_is_the_uar():
     assert low < value < high
 
 
+def test_a_class_without_clips_does_not_count():
+    one = fold(None, labels=np.zeros(40, int))
+    assert intervals(one).mean(np.full(40, 0.25)) == (0.25, 0.25, 0.25)
+
+
 def test_intervals_are_over_speakers():
     """Ten clips of each speaker, all alike, tell no more than one of each."""
     speakers = np.repeat([f"s{number}" for number in range(12)], 10)
@@ -216,7 +221,7 @@ def test_clusters_of_a_constructed_table():
     clusters = {frozenset(found.names[place] for place in places) for places in found.redundant.values()}
     assert clusters == {frozenset({"x", "minus_x", "exp_x"}), frozenset({"y", "about_y"})}
     assert sorted(place for places in found.clusters for place in places) == list(range(7))
-    assert found.figures() == {"features": 7, "redundant_features": 5, "clusters": 2}
+    assert found.figures() == {"features": 7, "redundant_features": 5, "clusters": 2, "threshold": 0.8}
     assert next(iter(found.redundant)) in ("x", "exp_x"), "the largest first, named by its middle"
     for places in found.redundant.values():
         assert found.weakest_link(places) >= 0.8

@@ -28,11 +28,13 @@ def test_best_beyond_chance_or_not_distinguishable_by_the_intervals():
     place = ranking(made_up(), "gender")
     highest = "softmax regression has the highest UAR, 0.960 (0.930–0.980), but is not distinguishable from "
     assert about_models.headline(place) == f"{highest}the decision forest"
-    assert about_models.beats_baseline(place).startswith("beyond chance above a threshold on pitch")
+    assert about_models.beats_baseline(place) == (
+        "It is beyond chance above a threshold on pitch, which reaches 0.900."
+    )
     clear = ranking(made_up(uar=UAR | {"tfdf": (0.88, 0.85, 0.92)}), "gender")
     assert about_models.headline(clear) == "softmax regression is best, with a UAR of 0.960 (0.930–0.980)"
     near = ranking(made_up(uar=UAR | {"pitch_threshold": (0.94, 0.9, 0.97)}), "gender")
-    assert about_models.beats_baseline(near).startswith("not distinguishable from a threshold on pitch")
+    assert about_models.beats_baseline(near).startswith("Nothing was learnt, as far as these speakers can show")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,9 @@ def test_when_a_simpler_one_will_do():
     assert will.startswith("Softmax regression will do, unless a difference of up to 0.060 in UAR")
     pitch = forest | {"pitch_threshold": (0.96, 0.93, 0.98)}
     assert about_models.when_simpler(ranking(made_up(uar=pitch), "gender")).startswith("A threshold on pitch will do")
+    none = UAR | {"majority": (0.5, 0.5, 0.95)}
+    none |= {"softmax": (0.96, 0.93, 0.98), "tfdf": (0.9, 0.8, 0.92), "pitch_threshold": (0.9, 0.8, 0.92)}
+    assert about_models.when_simpler(ranking(made_up(uar=none), "gender")).startswith("No model will do")
     alone = {**forest, "softmax": (0.9, 0.85, 0.94)}
     assert about_models.when_simpler(ranking(made_up(uar=alone), "gender")).startswith("No simpler model will do")
 
@@ -83,6 +88,11 @@ def test_what_the_metrics_say(ece, said):
     assert said in text
     assert "finds male least often, in 61 % of such clips" in text
     assert "With 20 test speakers" in text
+
+
+def test_a_class_of_few_speakers_is_told():
+    assert "The whole corpus has 6 speakers of female: too few" in about_models.metrics(made_up(of_a_class=6))
+    assert "The whole corpus has" not in about_models.metrics(made_up())
 
 
 def test_the_weakest_part_is_named_where_parts_were_looked_at():
@@ -200,15 +210,16 @@ def test_sections_of_what_some_runs_only_have():
     more = {
         "faithfulness": rows(
             "faithfulness",
-            ("gender", "voicenet", "grad_cam", 0.2, 2.0, 1.0, 1.0, 0.5, 1.5),
-            ("gender", "voicenet", "integrated_gradients", 0.2, 1.0, 1.0, 0.0, -0.5, 0.5),
+            ("gender", "voicenet", "grad_cam", 0.2, 0.25, 2.0, 1.0, 1.0, 0.5, 1.5),
+            ("gender", "voicenet", "integrated_gradients", 0.2, 0.0, 1.0, 1.0, 0.0, -0.5, 0.5),
         ),
         "saliency": rows("saliency", *[("gender", "voicenet", "grad_cam", "female", band, 0.5) for band in range(4)]),
         "stress": rows("stress", *[("telephone", "gender", model, "clips", "uar", 0.875, 0.8, 0.9) for model in UAR]),
     }
     run = made_up(tables=more)
     text = page(run)
-    assert "grad cam: without the 20 % of the clip that it names" in text
+    assert "Grad-CAM: without the 20 % of the clip that it names" in text
+    assert text.count("of the clips it names nothing") == text.count("In 25 % of the clips") == 1
     assert text.count("the map is faithful") == text.count("the map cannot be trusted") == 1
     assert "| telephone | 0.875 | 0.875 | 0.875 | 0.875 |" in text
     assert 'alt="Where nets look, by mel band"' in render(text, pictures(run, SIX))

@@ -123,6 +123,15 @@ def test_masking_the_named_region_costs_more_than_a_random_one():
     assert wrong == pytest.approx(0, abs=1e-5), "a map that names another band takes nothing"
 
 
+def test_an_empty_map_names_nothing_and_is_counted():
+    clip = planted(1)
+    score = lambda clips: pytest.fail("there is nothing to mask")  # noqa: E731
+    settings = {"baseline": BASELINE, "share": 0.2, "repeats": 2, "rng": np.random.default_rng(0)}
+    assert score_drops(score, clip, np.zeros_like(clip), **settings) == (0, 0)
+    faithfulness = averaged().faithfulness.set_index("method")
+    assert faithfulness.loc["integrated_gradients", "empty_share"] == 0
+
+
 @pytest.mark.parametrize(("share", "cells"), [(0.25, 4), (0.001, 1)])
 def test_hottest(share, cells):
     heat = np.arange(16.0).reshape(4, 4)

@@ -23,6 +23,8 @@ def score_drops(
 ) -> tuple[float, float]:
     """How much the score falls without the named region, and, on average, without the same region moved at random.
 
+    A map that is nowhere above 0 names nothing, so nothing falls.
+
     Args:
         clip: (frames, bands).
         heat: (frames, bands), larger where the net is said to look.
@@ -33,6 +35,8 @@ def score_drops(
     Returns:
         drop without the region, mean drop without random ones.
     """
+    if heat.max() <= 0:
+        return 0.0, 0.0
     named = hottest(heat, share)
     moved = [
         np.roll(named, (rng.integers(clip.shape[0]), rng.integers(clip.shape[1])), axis=(0, 1)) for _ in range(repeats)

@@ -21,7 +21,7 @@ LOG_MEL = "log_mel"
 
 SALIENCY = ("target", "model", "method", "class", "band", "value")
 FAITHFULNESS = (
-    "target", "model", "method", "masked_share", "drop", "random_drop", "difference", "low", "high",
+    "target", "model", "method", "masked_share", "empty_share", "drop", "random_drop", "difference", "low", "high",
 )  # fmt: skip
 
 

@@ -18,12 +18,14 @@ class Redundancy:
         correlation: (features, features) Spearman's, 0 where a feature is constant.
         order: (features,) places of the features, those alike beside each other (the leaves of the tree).
         clusters: places of each cluster's features, in that order; each feature is in one cluster.
+        threshold: the correlation from which on features are redundant.
     """
 
     names: tuple[str, ...]
     correlation: np.ndarray
     order: np.ndarray
     clusters: tuple[tuple[int, ...], ...]
+    threshold: float
 
     @property
     def redundant(self) -> dict[str, tuple[int, ...]]:
@@ -40,10 +42,15 @@ class Redundancy:
         """The smallest correlation, in size, between two features of a cluster."""
         return float(np.abs(self.correlation[np.ix_(places, places)]).min())
 
-    def figures(self) -> dict[str, int]:
+    def figures(self) -> dict[str, float]:
         """How many features there are, how many stand in clusters of two or more, and how many clusters there are."""
-        redundant = self.redundant.values()
-        return {"features": len(self.names), "redundant_features": sum(map(len, redundant)), "clusters": len(redundant)}
+        sizes = [len(places) for places in self.redundant.values()]
+        return {
+            "features": len(self.names),
+            "redundant_features": sum(sizes),
+            "clusters": len(sizes),
+            "threshold": self.threshold,
+        }
 
     def matrix(self) -> pd.DataFrame:
         """All correlations, rows and columns in `order`: feature, and a float32 column for each feature."""
@@ -72,7 +79,9 @@ def find_redundancy(features: np.ndarray, names: tuple[str, ...], threshold: flo
     """
     correlation = spearman(features)
     if len(names) < 2:
-        return Redundancy(names, correlation, np.arange(len(names)), tuple((place,) for place in range(len(names))))
+        return Redundancy(
+            names, correlation, np.arange(len(names)), tuple((place,) for place in range(len(names))), threshold
+        )
     distance = squareform(np.clip(1 - np.abs(correlation), 0, 1), checks=False)
     tree = linkage(distance, "complete")
     order = leaves_list(tree)
@@ -81,7 +90,7 @@ def find_redundancy(features: np.ndarray, names: tuple[str, ...], threshold: flo
     clusters: dict[int, list[int]] = {}
     for place in order:
         clusters.setdefault(int(cluster_of[place]), []).append(int(place))
-    return Redundancy(names, correlation, order, tuple(map(tuple, clusters.values())))
+    return Redundancy(names, correlation, order, tuple(map(tuple, clusters.values())), threshold)
 
 
 def spearman(features: np.ndarray) -> np.ndarray:

@@ -39,8 +39,8 @@ class Saliency:
         bands: method, class, band, value: the class's mean map over all time. Of integrated gradients, logits that a
             band adds to the class; of Grad-CAM, heat from 0 to 1.
         maps: method, class, step (of time, from begin to end of a clip), band, value.
-        faithfulness: method, masked_share, drop (of the score, without the named region), random_drop (without random
-            ones), difference, low, high.
+        faithfulness: method, masked_share, empty_share (of the clips whose map names nothing), drop (of the score,
+            without the named region), random_drop (without random ones), difference, low, high.
     """
 
     bands: pd.DataFrame
@@ -97,25 +97,24 @@ def explain_net(
     baseline = np.mean([one.mean(axis=0, dtype=np.float64) for one in inputs], axis=0).astype(np.float32)
     grad_cams = {id(model): GradCam(model) for model in models}
     maps: dict[str, list[np.ndarray]] = {method: [] for method in METHODS}
-    drops: dict[str, list[tuple[float, float]]] = {method: [] for method in METHODS}
+    drops: dict[str, list[tuple[float, float, bool]]] = {method: [] for method in METHODS}
     for number, (model, clip, label) in enumerate(zip(models, inputs, clips.labels.tolist(), strict=True)):
         found = {
             "grad_cam": grad_cams[id(model)](clip, label),
             "integrated_gradients": integrated_gradients(model, clip, label, baseline=baseline, steps=settings.steps),
         }
         for method, heat in found.items():
-            drops[method].append(
-                score_drops(
-                    lambda masked, model=model, label=label: scores(model, masked, label),
-                    clip,
-                    heat,
-                    baseline=baseline,
-                    share=settings.masked_share,
-                    repeats=settings.random_masks,
-                    rng=np.random.default_rng([seed, number]),
-                )
+            fallen = score_drops(
+                lambda masked, model=model, label=label: scores(model, masked, label),
+                clip,
+                heat,
+                baseline=baseline,
+                share=settings.masked_share,
+                repeats=settings.random_masks,
+                rng=np.random.default_rng([seed, number]),
             )
-            # A net without a view of some clip has an empty map; its heat stays 0.
+            drops[method].append((*fallen, heat.max() <= 0))
+            # Where all that Grad-CAM's layer holds speaks against the class, the map is empty; its heat stays 0.
             peak = heat.max() if method == "grad_cam" and heat.max() > 0 else 1.0
             maps[method].append(_stretched(heat / peak, mean=method == "grad_cam"))
     averaged = pd.concat([_by_class(method, np.stack(maps[method]), intervals) for method in METHODS])
@@ -154,13 +153,14 @@ def _by_class(method: str, maps: np.ndarray, intervals: Intervals) -> pd.DataFra
 
 
 def _faithfulness(
-    method: str, drops: Sequence[tuple[float, float]], intervals: Intervals, settings: SaliencyParams
+    method: str, drops: Sequence[tuple[float, float, bool]], intervals: Intervals, settings: SaliencyParams
 ) -> dict[str, object]:
-    named, random = np.array(drops).T
+    named, random, empty = np.array(drops, np.float64).T
     difference, low, high = intervals.mean(named - random)
     return {
         "method": method,
         "masked_share": settings.masked_share,
+        "empty_share": empty.mean(),
         "drop": intervals.mean(named)[0],
         "random_drop": intervals.mean(random)[0],
         "difference": difference,

@@ -61,13 +61,14 @@ class Intervals:
     def mean(self, values: np.ndarray) -> tuple[float, float, float]:
         """Mean over the classes of the mean over a class's clips, and the ends of its interval.
 
-        For hits (0 or 1) it is the UAR; resamples without a class are left out.
+        For hits (0 or 1) it is the UAR. A class without a clip does not count; resamples without a class that has some
+        are left out.
 
         Args:
             values: (n,) a number for each clip.
         """
         means = []
-        for k in range(len(self.clips.classes)):
+        for k in np.unique(self.clips.labels):
             of_class = self.weights * (self.clips.labels == k)  # (1 + samples, n)
             total = of_class.sum(axis=1)
             means.append(np.divide(of_class @ values, total, out=np.full(len(total), np.nan), where=total > 0))

@@ -137,7 +137,7 @@ def what_is_redundant(run: Run) -> str:
     ]
     costly = [_costliest(run, target) for target in run.targets]
     return f"""Decided on training clips, without labels: features are clustered so that any two of a cluster have a \
-rank correlation of at least {number(clusters["weakest_link"].min())} in size. Of {count(counts["features"])} features \
+rank correlation of at least {number(counts["threshold"])} in size. Of {count(counts["features"])} features \
 {count(counts["redundant_features"])} stand in {plural(counts["clusters"], "cluster")} of two or more; one of each, \
 {count(kept)} in all, would say nearly the same. The largest:
 

@@ -3,6 +3,7 @@
 from voicetraits.reporting.findings import Ranking, Rival, ranking, weakest_class
 from voicetraits.reporting.run import Run
 from voicetraits.reporting.words import (
+    METHODS,
     bullets,
     count,
     interval,
@@ -17,6 +18,8 @@ from voicetraits.reporting.words import (
 
 #: Below so many test speakers, one more mistake moves the UAR by a per cent or more.
 _FEW_SPEAKERS = 100
+#: Of a class with fewer speakers in the whole corpus nothing can be claimed.
+_FEW_OF_A_CLASS = 20
 #: An expected calibration error above this misleads whoever reads a confidence.
 _POOR_CALIBRATION = 0.05
 
@@ -73,8 +76,17 @@ def _says(run: Run, target: str) -> str:
         if speakers < _FEW_SPEAKERS
         else ""
     )
-    found = f"finds {label} least often, in {percent(recall)} of such clips"
-    return f"The best on clips, {name_of(place.best)}, {found}; {trust}.{_weakest_part(run, target, place.best)}{few}"
+    found = f"The best on clips, {name_of(place.best)}, finds {label} least often, in {percent(recall)} of such clips"
+    return f"{found}; {trust}.{_weakest_part(run, target, place.best)}{few}{_rare(run, target)}"
+
+
+def _rare(run: Run, target: str) -> str:
+    """Which classes have too few speakers for any claim."""
+    speakers = {name: run.figures["metadata"][target][name]["speakers"] for name in run.classes(target)}
+    rare = [
+        f"{plural(count_of, 'speaker')} of {name}" for name, count_of in speakers.items() if count_of < _FEW_OF_A_CLASS
+    ]
+    return f" The whole corpus has {listed(rare)}: too few to claim anything of them." if rare else ""
 
 
 def _weakest_part(run: Run, target: str, model: str) -> str:
@@ -127,11 +139,12 @@ def _against(place: Ranking, rival: Rival) -> str:
 
 
 def beats_baseline(place: Ranking) -> str:
-    """Whether anything was learnt that is not trivial."""
+    """Whether anything was learnt that is not trivial, in a sentence."""
     baseline = place.baseline
+    reaches = f"{name_of(baseline.model)}, which reaches {number(baseline.uar)}"
     if baseline.distinguishable:
-        return f"beyond chance above {name_of(baseline.model)}, which reaches {number(baseline.uar)}"
-    return f"not distinguishable from {name_of(baseline.model)}, which reaches {number(baseline.uar)}"
+        return f"It is beyond chance above {reaches}."
+    return f"Nothing was learnt, as far as these speakers can show, that goes beyond {reaches}."
 
 
 def when_simpler(place: Ranking) -> str:
@@ -144,6 +157,11 @@ def when_simpler(place: Ranking) -> str:
             f"{listed([name_of(model) for model in behind])}."
             if all(rival.distinguishable for rival in place.rivals)
             else f"{sentence(name_of(place.best))} is already the simplest of those that cannot be told apart."
+        )
+    if simpler.model == "majority":
+        return (
+            "No model will do: none can be told from one that always answers with the commonest class. It takes more "
+            "speakers of the other classes to learn, or to show, anything."
         )
     most = simpler.gain_high if simpler.gain_high is not None else place.high - simpler.low
     return (
@@ -159,12 +177,13 @@ def nets(run: Run) -> str | None:
     rows = run.tables["faithfulness"]
     told = []
     for row in rows.itertuples():
-        method = row.method.replace("_", " ")
         change = interval(row.difference, row.low, row.high)
         verdict = "the map is faithful" if row.low > 0 else "the map cannot be trusted"
         told.append(
-            f"{sentence(name_of(row.model))}, {row.target}, {method}: without the {percent(row.masked_share)} of the "
-            f"clip that it names, the true class loses {change} logits more than without as much elsewhere: {verdict}."
+            f"{sentence(name_of(row.model))}, {row.target}, {METHODS[row.method]}: without the "
+            f"{percent(row.masked_share)} of the clip that it names, the true class loses {change} logits more than "
+            f"without as much elsewhere: {verdict}."
+            + (f" In {percent(row.empty_share)} of the clips it names nothing." if row.empty_share else "")
         )
     return f"""Grad-CAM and integrated gradients mark the parts of a clip's log-mel frames that made a net answer as \
 it did. A map may please the eye and be wrong, so each is put to a test: what it names is replaced by the mean level \

@@ -19,7 +19,7 @@ def unexpected(run: Run) -> str:
         if target == "gender":
             found += _without_pitch(worth)
         clips, speakers = (ranking(run, target, unit) for unit in ("clips", "speakers"))
-        if clips.best != speakers.best:
+        if clips.best != speakers.best and speakers.rival(clips.best).distinguishable:
             found.append(
                 f"For {target} {name_of(clips.best)} is best on single clips, {name_of(speakers.best)} on whole "
                 "speakers."

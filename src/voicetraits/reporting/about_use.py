@@ -36,7 +36,7 @@ def _how_good(run: Run) -> str:
             f"{target} is right with a UAR of {number(place.uar)}, and {label} is missed in {percent(1 - recall)} of "
             "clips"
         )
-    return f"On speakers like these, {listed(told)}."
+    return f"On speakers like these, {'; '.join(told)}."
 
 
 def _could(run: Run) -> list[str]:

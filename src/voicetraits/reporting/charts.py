@@ -7,7 +7,7 @@ import pandas as pd
 import vl_convert
 
 from voicetraits.reporting.run import Run
-from voicetraits.reporting.words import name_of
+from voicetraits.reporting.words import METHODS, name_of
 
 Chart = dict[str, Any]
 
@@ -212,7 +212,7 @@ def _correlation(correlation: pd.DataFrame) -> Chart:
 
 def _saliency(run: Run) -> Chart:
     table = run.tables["saliency"]
-    about = table["target"] + " · " + table["model"] + " · " + table["method"].str.replace("_", " ")
+    about = table["target"] + " · " + table["model"] + " · " + table["method"].map(METHODS)
     return {
         "data": _rows(table.assign(about=about)),
         "facet": _nominal("about"),

@@ -9,6 +9,8 @@ NAMES = {
     "pitch_threshold": "a threshold on pitch",
 }
 
+METHODS = {"grad_cam": "Grad-CAM", "integrated_gradients": "integrated gradients"}
+
 SYNTHETIC = "**These voices are synthetic.** The figures show that the machinery works, and say nothing about people."
 
 
