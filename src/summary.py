@@ -10,6 +10,7 @@ from voicetraits import params, stage
 from voicetraits.errors import DataError
 
 FIGURES, SLICES = Path("metrics/evaluate.json"), Path("metrics/plots/slices.csv")
+BASELINES = ("majority", "pitch_threshold")
 SHOWN = ("uar", "accuracy", "roc_auc", "log_loss", "ece")
 
 
@@ -51,8 +52,8 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def weakest(slices: pd.DataFrame) -> str:
-    """The part of the clips on which each model does worst, from metrics/plots/slices.csv."""
-    worst = slices[slices["is_worst"]]
+    """The part of the clips on which each model, less the baselines, does worst, from metrics/plots/slices.csv."""
+    worst = slices[slices["is_worst"] & ~slices["model"].isin(BASELINES)]
     return (
         "; ".join(
             f"{row.target}, {row.model}: {row.slice.replace('_', ' ')} {row.part} ({row.uar:.3f})"
