@@ -25,6 +25,16 @@ def front_end(params: LogMelParams) -> FrontEnd:
 
 
 def begin(shape: tuple[int | None, ...]) -> tuple[list[keras.KerasTensor], keras.KerasTensor, keras.KerasTensor]:
-    """The inputs, clip (time, bands) and mask (time,); the standardised frames (time, bands); the mask."""
+    """The inputs, clip (time, bands) and mask (time,); the standardised frames (time, bands); the mask.
+
+    From the frames the mean over the clip is subtracted, one number for all bands: a clip's volume does not count, and
+    the shape of its mean spectrum, which tells much of a speaker, stays.
+    """
+    layers = keras.layers
     clip, mask = clip_input(shape), keras.Input((None,), name=MASK)
-    return [clip, mask], standardise()(clip), mask
+    x = standardise()(clip)
+    bands = layers.GlobalAveragePooling1D(name="mean_of_bands")(x, mask=mask)  # (bands,)
+    column = layers.Reshape((-1, 1), name="column")(bands)
+    level = layers.GlobalAveragePooling1D(name="level")(column)  # (1,)
+    level = layers.Reshape((1, 1), name="level_of_frames")(level)
+    return [clip, mask], layers.Subtract(name="levelled")([x, level]), mask
