@@ -152,7 +152,8 @@ def _each_test(
 
 
 def _predict(model: saved.SavedModel, heard: list[np.ndarray], test: _Test) -> pd.DataFrame:
-    probabilities = model.predict_proba(np.stack(heard), names=model.config.feature_names)
+    inputs = np.stack(heard) if model.config.runtime is None else heard  # clips differ in length
+    probabilities = model.predict_proba(inputs, names=model.config.feature_names)
     return test.clips.assign(**{f"p_{label}": probabilities[:, k] for k, label in enumerate(test.classes)})
 
 
