@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from support.nets import NETS, PARAMS, inputs, net, voices
 from support.shards import write_shards
 from voicetraits import params
 from voicetraits.augmentation.params import AugmentParams
-from voicetraits.code import code_of
 from voicetraits.errors import ParameterError
 from voicetraits.models import net_runtime
 from voicetraits.models.checkpoints import Checkpoints
@@ -158,15 +156,6 @@ def test_inputs_are_those_that_the_trainer_knows(name):
     assert [tensor.name for tensor in model.inputs] == wanted
     shape = net(name).front_end.shape
     assert model.inputs[0].shape[1:] == (shape[1:] if name == "lstm" else shape)
-
-
-def test_dvc_yaml_names_the_front_ends_and_layers_of_all_nets():
-    root = Path(__file__).parents[2]
-    files = {
-        f"src/{module.replace('.', '/')}.py" for name in NETS for module in code_of(f"voicetraits.models.{name}")
-    } - {f"src/voicetraits/models/{name}.py" for name in NETS}
-    listed = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]["train_net"]["deps"]
-    assert {file for file in files if (root / file).exists()} <= set(listed)
 
 
 def test_a_step_that_does_not_divide_the_window():
