@@ -132,6 +132,15 @@ def test_padding_changes_nothing(name):
 
 
 @pytest.mark.parametrize("name", RAGGED)
+def test_volume_does_not_count(name):
+    model = built(name, 2)
+    clip = np.random.default_rng(0).normal(size=(1, 12, 64)).astype(np.float32)
+    np.testing.assert_allclose(model(inputs(model, clip + 7)).numpy(), model(inputs(model, clip)).numpy(), atol=1e-4)
+    tilted = clip + np.linspace(-3, 3, 64, dtype=np.float32)
+    assert np.abs(model(inputs(model, tilted)).numpy() - model(inputs(model, clip)).numpy()).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", RAGGED)
 def test_the_shortest_clip_is_one_frame(name):
     model = built(name, 2)
     one = {"clip": np.full((1, 1, 64), -100, np.float32), "mask": np.ones((1, 1), np.float32)}
