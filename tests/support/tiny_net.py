@@ -21,9 +21,10 @@ PITCHES_HZ = (120.0, 180.0, 260.0)
 #: By keys of params.yaml, as `Project.set_params` takes them.
 TINY = {
     "net__voicenet__channels": 12, "net__voicenet__blocks": 1, "net__voicenet__embedding": 8,
-    "net__voicenet__dropout": 0.1, "net__voicenet__mel_bands": 40, "net__common__epochs": 6, "net__common__lr": 0.01,
+    "net__voicenet__dropout": 0.1, "net__voicenet__mel_bands": 40, "net__common__epochs": 8, "net__common__lr": 0.01,
     "net__common__batch_size": 8, "augment__variants": 1, "augment__pitch__share": 0.0, "augment__tape__share": 0.0,
-    "augment__crop__seconds": [0.3, 0.6],
+    "augment__room__share": 0.0, "augment__noise__snr_db": [20.0, 30.0], "augment__crop__seconds": [0.3, 0.6],
+    "augment__mask__time_share": 0.2, "augment__mask__band_share": 0.2,
 }  # fmt: skip
 
 

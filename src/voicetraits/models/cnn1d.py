@@ -12,28 +12,14 @@ The row goes coefficient by coefficient: 87 frames of the first, then 87 of the 
 classes; 449,425 with one sigmoid output, which is how the net is known from projects on speaker gender.
 """
 
-from typing import Annotated
-
 import keras
-from pydantic import Field
 
-from voicetraits.front_ends import mfcc_image
 from voicetraits.models.layers import class_probabilities, clip_input
-from voicetraits.params import section
+from voicetraits.models.mfcc_nets import Params, front_end
+
+__all__ = ["Params", "build", "front_end"]
 
 _FILTERS = (16, 8, 16, 8)
-
-
-@section
-class Params:
-    """The section `net.cnn1d` of params.yaml."""
-
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-
-
-def front_end(params: Params) -> mfcc_image.FrontEnd:
-    """40 MFCC in 87 frames of two seconds."""
-    return mfcc_image.FrontEnd()
 
 
 def build(params: Params, shape: tuple[int, ...], classes: int, *, sigmoid: bool = False) -> keras.Model:

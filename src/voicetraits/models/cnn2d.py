@@ -11,28 +11,14 @@ Convolutions are valid, pools same. 61,066 parameters with two classes; 60,809 (
 output, which is how the net is known from projects on speaker gender.
 """
 
-from typing import Annotated
-
 import keras
-from pydantic import Field
 
-from voicetraits.front_ends import mfcc_image
 from voicetraits.models.layers import batch_norm, class_probabilities, clip_input, convolution
-from voicetraits.params import section
+from voicetraits.models.mfcc_nets import Params, front_end
+
+__all__ = ["Params", "build", "front_end"]
 
 _BLOCKS = ((16, (6, 6)), (16, (6, 6)), (8, (3, 3)))
-
-
-@section
-class Params:
-    """The section `net.cnn2d` of params.yaml."""
-
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-
-
-def front_end(params: Params) -> mfcc_image.FrontEnd:
-    """40 MFCC in 87 frames of two seconds."""
-    return mfcc_image.FrontEnd()
 
 
 def build(params: Params, shape: tuple[int, ...], classes: int, *, sigmoid: bool = False) -> keras.Model:

@@ -12,26 +12,12 @@ Convolutions and pools are valid. 437,571 parameters (437,379 trainable) with th
 steps are the original's; it does not tell the numbers of filters, which are ours.
 """
 
-from typing import Annotated
-
 import keras
-from pydantic import Field
 
-from voicetraits.front_ends import mfcc_image
 from voicetraits.models.layers import batch_norm, class_probabilities, clip_input, convolution
-from voicetraits.params import section
+from voicetraits.models.mfcc_nets import Params, front_end
 
-
-@section
-class Params:
-    """The section `net.cnn_age` of params.yaml."""
-
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-
-
-def front_end(params: Params) -> mfcc_image.FrontEnd:
-    """40 MFCC in 87 frames of two seconds."""
-    return mfcc_image.FrontEnd()
+__all__ = ["Params", "build", "front_end"]
 
 
 def build(params: Params, shape: tuple[int, ...], classes: int) -> keras.Model:

@@ -1,6 +1,6 @@
 """A temporal convolutional net: dilated causal convolutions on log-mel frames.
 
-    log_mel (time, 64) -> standardise
+    log_mel (time, 64) -> standardise -> less the clip's level
     -> 5 residual blocks of 64 filters, dilations 1, 2, 4, 8, 16         (time, 64)
        each: x + 2 × [causal convolution of 3 -> layer norm -> relu -> spatial dropout], relu
     -> mean over the clip's frames -> layer norm                         (64)
