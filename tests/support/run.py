@@ -38,6 +38,7 @@ def made_up(
     tables: dict[str, pd.DataFrame] | None = None,
     skipped: tuple[str, ...] = ("age",),
     of_a_class: int = 80,
+    audit: dict[str, Any] | None = None,
 ) -> Run:
     """A run on gender alone.
 
@@ -48,6 +49,7 @@ def made_up(
         scores: other scores of every model.
         tables: more tables, or others.
         of_a_class: speakers of the smaller class in the corpus.
+        audit: content of audit.json; None where there is none.
     """
     plain = {"accuracy": 0.9, "roc_auc": 0.95, "log_loss": 0.2, "ece": 0.03, "recall_female": 0.93, "recall_male": 0.97}
     plain |= scores or {}
@@ -89,6 +91,7 @@ def made_up(
         "signal_to_noise": [(gender, value, 100, 1.0) for gender, value in noise.items()],
     }  # fmt: skip
     frames = {name: pd.DataFrame(rows, columns=COLUMNS[name].split()) for name, rows in made.items()}
+    figures |= {"audit": audit} if audit else {}
     return Run(corpus, SETTINGS, 0.95, figures, frames | (tables or {}), {"gender": 20})
 
 

@@ -11,9 +11,9 @@ from sklearn.metrics import balanced_accuracy_score
 from voicetraits.explaining.alone import alone_table
 from voicetraits.explaining.contributions import Contributions, by_class, strongest_features
 from voicetraits.explaining.families import FAMILIES, OTHER, families_of, family_of
+from voicetraits.explaining.held_out import Fold, HeldOutClips, Intervals, joined
 from voicetraits.explaining.permutation import permutation_table
 from voicetraits.explaining.redundancy import find_redundancy, spearman
-from voicetraits.explaining.test_side import Fold, Intervals, TestClips, joined
 from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
 from voicetraits.features.statistics import Statistic
 from voicetraits.params import get, load
@@ -42,7 +42,7 @@ def fold(says, *, clips=120, seed=0, features=None, labels=None) -> Fold:
         features = np.stack([labels * 2.0 - 1, 1 - labels * 2.0, rng.normal(size=clips)], axis=1)
     speakers = np.array([f"s{number % 20}" for number in range(clips)])
     ids = np.array([f"u{number:03d}" for number in range(clips)])
-    return Fold(Rule(says), TestClips(ids, speakers, labels, CLASSES), features.astype(np.float32), {})
+    return Fold(Rule(says), HeldOutClips(ids, speakers, labels, CLASSES), features.astype(np.float32), {})
 
 
 def intervals(*folds: Fold, samples: int = 200) -> Intervals:
@@ -70,8 +70,8 @@ def test_intervals_are_over_speakers():
     """Ten clips of each speaker, all alike, tell no more than one of each."""
     speakers = np.repeat([f"s{number}" for number in range(12)], 10)
     labels, values = np.repeat(np.arange(12) % 2, 10), np.repeat(np.random.default_rng(0).random(12), 10)
-    many = TestClips(speakers, speakers, labels, CLASSES)
-    few = TestClips(speakers[::10], speakers[::10], labels[::10], CLASSES)
+    many = HeldOutClips(speakers, speakers, labels, CLASSES)
+    few = HeldOutClips(speakers[::10], speakers[::10], labels[::10], CLASSES)
     wide, narrow = (
         Intervals.over(clips, samples=500, confidence=0.95, seed=1).mean(those)
         for clips, those in ((many, values), (few, values[::10]))
@@ -147,7 +147,7 @@ def contributions() -> Contributions:
     first = np.stack([sign * [1, 2, 3, 4], -sign, np.zeros(4)], axis=1)  # (clips, features)
     values = np.stack([first, -first], axis=-1)
     features = np.stack([sign * [1, 2, 3, 4], [1, 2, 3, 4], [4, 3, 2, 1]], axis=1)
-    clips = TestClips(np.array(list("dbca")), np.array(list("dbca")), labels, CLASSES)
+    clips = HeldOutClips(np.array(list("dbca")), np.array(list("dbca")), labels, CLASSES)
     return Contributions(clips, features, values, np.zeros((4, 2)), ("f0_median_hz", "rms_mean", "other_thing"))
 
 

@@ -10,12 +10,12 @@ from ruamel.yaml import YAML
 from support.project import ROOT
 from support.run import FAMILIES, UAR, made_up, rows, written
 from voicetraits.errors import DataError
-from voicetraits.reporting import about_features, about_models, about_surprises, about_use
+from voicetraits.reporting import about_audit, about_features, about_models, about_surprises, about_use
 from voicetraits.reporting.charts import draw, pictures
 from voicetraits.reporting.findings import families, ranking
 from voicetraits.reporting.html import render, without_pictures
 from voicetraits.reporting.page import page
-from voicetraits.reporting.run import FIGURES, OPTIONAL_TABLES, TABLES, read_run
+from voicetraits.reporting.run import FIGURES, OPTIONAL_FIGURES, OPTIONAL_TABLES, TABLES, read_run
 from voicetraits.reporting.words import SYNTHETIC, interval, listed, number, percent, plural
 
 SIX = pd.DataFrame(np.eye(6), columns=list("abcdef")).assign(feature=list("abcdef"))
@@ -225,6 +225,31 @@ def test_sections_of_what_some_runs_only_have():
     assert 'alt="Where nets look, by mel band"' in render(text, pictures(run, SIX))
 
 
+def test_what_the_audit_found():
+    assert about_audit.audit(made_up()) is None
+    assert about_audit.audit(made_up(audit={"gender": {"skipped": 1}})) is None
+    figures = {
+        "random_clip_split": {"linear": {"gap": 0.04, "gap_low": 0.02, "gap_high": 0.06}},
+        "pauses": {
+            "clips": 9, "chance": 0.5, "linear": {"uar": 0.8, "uar_low": 0.7, "uar_high": 0.9},
+            "source_alone": {"uar": 0.5, "uar_low": 0.5, "uar_high": 0.5}, "far_above_chance": 1,
+        },
+        "suspects": {"uar_speakers": 0.9, "rounds": 2, "speakers": 3},
+    }  # fmt: skip
+    said = about_audit.audit(made_up(audit={"gender": figures}))
+    assert "would claim 0.040 (0.020–0.060) more UAR" in said
+    assert "reaches a UAR of 0.800 (0.700–0.900); chance is 0.500" in said
+    assert said.count("hears nothing but the pauses") == 1
+    assert "far above chance" in said
+    assert "3 speakers with a label to review" in said
+    figures["pauses"]["far_above_chance"] = 0
+    figures["suspects"] = {"skipped": 1}
+    said = about_audit.audit(made_up(audit={"gender": figures}))
+    assert "far above chance" not in said
+    assert "no labels were looked at" in said
+    assert "What did the audit find?" in page(made_up(audit={"gender": figures}))
+
+
 # As files
 
 
@@ -305,7 +330,9 @@ def test_the_stage_depends_on_what_is_read():
     """A table that some runs only have is a dep as soon as a stage of the graph writes it."""
     stages = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
     written_by_stages = {path for stage in stages.values() for out in stage.get("plots", []) for path in out}
+    figures = {path for stage in stages.values() for out in stage.get("metrics", []) for path in out}
     optional = {f"metrics/plots/{name}.csv" for name in OPTIONAL_TABLES} & written_by_stages
+    optional |= {f"metrics/{name}.json" for name in OPTIONAL_FIGURES} & figures
     required = {f"metrics/plots/{name}.csv" for name in TABLES} | {f"metrics/{name}.json" for name in FIGURES}
     assert {dep for dep in stages["report"]["deps"] if dep.startswith("metrics/")} == required | optional
 

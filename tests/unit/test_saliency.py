@@ -6,8 +6,8 @@ import pytest
 from voicetraits.errors import ModelError
 from voicetraits.explaining.faithfulness import hottest, score_drops
 from voicetraits.explaining.gradients import GradCam, integrated_gradients, keras, last_layer_with_time, scores
+from voicetraits.explaining.held_out import HeldOutClips, Intervals
 from voicetraits.explaining.saliency import SaliencyParams, draw_clips, explain_net, is_net, restore_net
-from voicetraits.explaining.test_side import Intervals, TestClips
 
 layers, ops = keras.layers, keras.ops
 FRAMES, BANDS, DECIDING = 24, 16, 11
@@ -144,7 +144,7 @@ def averaged(settings=SETTINGS, seed=0):
     labels = np.array([0, 1] * 4)
     inputs = [planted(label, frames=20 + 3 * number, seed=number) for number, label in enumerate(labels)]
     ids = np.array([f"u{number}" for number in range(8)])
-    intervals = Intervals.over(TestClips(ids, ids, labels, ("female", "male")), samples=100, confidence=0.9, seed=1)
+    intervals = Intervals.over(HeldOutClips(ids, ids, labels, ("female", "male")), samples=100, confidence=0.9, seed=1)
     return explain_net([band_net()] * 8, inputs, intervals, settings, seed=seed)
 
 

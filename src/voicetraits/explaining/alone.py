@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from voicetraits.explaining.test_side import Fold, Intervals
+from voicetraits.explaining.held_out import Fold, Intervals
 
 #: Strength of the regularisation, the same for every family; chosen beforehand, not by any score.
 _C = 0.1

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from voicetraits.explaining.families import family_of
-from voicetraits.explaining.test_side import Fold, TestClips
+from voicetraits.explaining.held_out import Fold, HeldOutClips
 
 
 @runtime_checkable
@@ -37,14 +37,14 @@ class Contributions:
         names: of the features.
     """
 
-    clips: TestClips
+    clips: HeldOutClips
     features: np.ndarray
     values: np.ndarray
     base: np.ndarray
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, folds: Sequence[Fold], clips: TestClips) -> "Contributions":
+    def of(cls, folds: Sequence[Fold], clips: HeldOutClips) -> "Contributions":
         """Of models that are `Additive`; `clips` are those of all folds behind one another."""
         parts = [fold.model.classifier.contributions(fold.features) for fold in folds]
         base = [np.tile(base, (len(values), 1)) for values, base in parts]

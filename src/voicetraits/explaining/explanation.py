@@ -13,10 +13,10 @@ from voicetraits.examples import select_clips
 from voicetraits.explaining.alone import alone_table
 from voicetraits.explaining.contributions import Additive, Contributions, by_class, strongest_features
 from voicetraits.explaining.families import families_of
+from voicetraits.explaining.held_out import Fold, HeldOutClips, Intervals, joined, read_folds
 from voicetraits.explaining.permutation import permutation_table
 from voicetraits.explaining.redundancy import Redundancy, find_redundancy
 from voicetraits.explaining.saliency import SaliencyParams
-from voicetraits.explaining.test_side import Fold, Intervals, TestClips, joined, read_folds
 from voicetraits.features.table import FeatureTable
 from voicetraits.params import section
 
@@ -60,7 +60,7 @@ class Data:
         clips = select_clips(self.metadata, self.splits, target, fold, "train")
         return self.features.rows(clips["utterance_id"]), clips["label"]
 
-    def intervals(self, clips: TestClips) -> Intervals:
+    def intervals(self, clips: HeldOutClips) -> Intervals:
         """Averages over test clips."""
         return Intervals.over(clips, samples=self.bootstrap_samples, confidence=self.confidence, seed=self.seed)
 

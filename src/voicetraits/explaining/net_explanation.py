@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from voicetraits.errors import DataError
 from voicetraits.examples import select_clips
 from voicetraits.explaining.explanation import Data
+from voicetraits.explaining.held_out import HeldOutClips
 from voicetraits.explaining.saliency import SaliencyParams, draw_clips, explain_net, restore_net
-from voicetraits.explaining.test_side import TestClips
 from voicetraits.models import saved
 
 #: The front end whose input is a picture of time and frequency.
@@ -94,15 +94,15 @@ def read_samples(audio: Path, utterance_ids: Sequence[str]) -> dict[str, np.ndar
     return found
 
 
-def _drawn_clips(target: str, data: Data, classes: Sequence[str], most: int) -> tuple[TestClips, list[str]]:
+def _drawn_clips(target: str, data: Data, classes: Sequence[str], most: int) -> tuple[HeldOutClips, list[str]]:
     """Test clips of all folds, as many of each class, and the fold of each."""
     sides = [
         select_clips(data.metadata, data.splits, target, fold, "test").assign(fold=fold) for fold in data.folds(target)
     ]
     table = pd.concat(sides, ignore_index=True)
-    drawn = draw_clips(TestClips.of(table, classes).labels, most, np.random.default_rng(data.seed))
+    drawn = draw_clips(HeldOutClips.of(table, classes).labels, most, np.random.default_rng(data.seed))
     table = table.iloc[drawn]
-    return TestClips.of(table, classes), table["fold"].tolist()
+    return HeldOutClips.of(table, classes), table["fold"].tolist()
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from voicetraits.explaining.test_side import Fold, Intervals
+from voicetraits.explaining.held_out import Fold, Intervals
 
 #: Bounds the memory of the shuffled copies, whatever the number of clips.
 _ROWS_AT_A_TIME = 20_000

@@ -12,7 +12,7 @@ from pydantic import Field
 from voicetraits.errors import ModelError
 from voicetraits.explaining.faithfulness import score_drops
 from voicetraits.explaining.gradients import GradCam, integrated_gradients, keras, scores
-from voicetraits.explaining.test_side import Intervals
+from voicetraits.explaining.held_out import Intervals
 from voicetraits.params import section
 
 _ARCHITECTURE, _WEIGHTS = "architecture.json", "net.weights.h5"

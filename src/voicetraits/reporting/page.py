@@ -1,6 +1,6 @@
 """The report as one Markdown page: sections in the order in which people ask."""
 
-from voicetraits.reporting import about_features, about_models, about_surprises, about_use
+from voicetraits.reporting import about_audit, about_features, about_models, about_surprises, about_use
 from voicetraits.reporting.findings import families, ranking
 from voicetraits.reporting.run import Run
 from voicetraits.reporting.words import SYNTHETIC, bullets, interval, listed, name_of
@@ -20,6 +20,7 @@ def page(run: Run) -> str:
         "Which model is best, by how much, and when will a simpler one do?": about_models.best(run),
         "Where do the nets look?": about_models.nets(run),
         "What do other conditions do?": about_models.under_stress(run),
+        "What did the audit find?": about_audit.audit(run),
         "What could it be used for, and what must it not?": about_use.use(run),
         "How to make this page again": AGAIN,
     }

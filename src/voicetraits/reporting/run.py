@@ -14,7 +14,8 @@ TABLES = (
     "balance", "calibration", "confusion", "contributing_features", "durations", "family_alone", "family_importance",
     "redundancy", "scores", "signal_to_noise", "voices",
 )  # fmt: skip
-#: Tables that some runs only have.
+#: Figures and tables that some runs only have.
+OPTIONAL_FIGURES = ("audit",)
 OPTIONAL_TABLES = ("comparisons", "faithfulness", "saliency", "slices", "stress")
 #: Models that nobody has trained: what a trained one must beat.
 BASELINES = ("majority", "pitch_threshold")
@@ -28,7 +29,7 @@ class Run:
         corpus: its name in params.yaml.
         settings: the section `featurize` of params.yaml.
         confidence: coverage of the intervals.
-        figures: the content of each of `FIGURES`.
+        figures: the content of each of `FIGURES`, and of those of `OPTIONAL_FIGURES` that this run has.
         tables: the rows of each of `TABLES`, and of those of `OPTIONAL_TABLES` that this run has.
         test_speakers: target: speakers that test it, over all folds.
     """
@@ -85,7 +86,12 @@ def read_run(
     Args:
         splits: target, fold, speaker_id, side.
     """
-    figures = {name: json.loads((metrics / f"{name}.json").read_text(encoding="utf-8")) for name in FIGURES}
+    sources = {name: metrics / f"{name}.json" for name in (*FIGURES, *OPTIONAL_FIGURES)}
+    figures = {
+        name: json.loads(path.read_text(encoding="utf-8"))
+        for name, path in sources.items()
+        if name in FIGURES or path.exists()
+    }
     paths = {name: metrics / "plots" / f"{name}.csv" for name in (*TABLES, *OPTIONAL_TABLES)}
     # A speaker, a word for a class or a family is never a missing value.
     tables = {

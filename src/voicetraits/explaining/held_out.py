@@ -14,7 +14,7 @@ from voicetraits.scores import speaker_weights
 
 
 @dataclass(frozen=True)
-class TestClips:
+class HeldOutClips:
     """Test clips of one fold, or of all folds behind one another.
 
     Attributes:
@@ -24,15 +24,13 @@ class TestClips:
         classes: their names.
     """
 
-    __test__ = False  # no test of pytest's
-
     utterance_ids: np.ndarray
     speakers: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
 
     @classmethod
-    def of(cls, clips: pd.DataFrame, classes: Sequence[str]) -> "TestClips":
+    def of(cls, clips: pd.DataFrame, classes: Sequence[str]) -> "HeldOutClips":
         """From a table with utterance_id, speaker_id, label."""
         labels = clips["label"].map(list(classes).index).to_numpy(np.int64)
         return cls(clips["utterance_id"].to_numpy(), clips["speaker_id"].to_numpy(), labels, tuple(classes))
@@ -48,12 +46,12 @@ class Intervals:
         confidence: coverage of the intervals.
     """
 
-    clips: TestClips
+    clips: HeldOutClips
     weights: np.ndarray
     confidence: float
 
     @classmethod
-    def over(cls, clips: TestClips, *, samples: int, confidence: float, seed: int) -> "Intervals":
+    def over(cls, clips: HeldOutClips, *, samples: int, confidence: float, seed: int) -> "Intervals":
         """Draw the speakers `samples` times."""
         drawn = speaker_weights(clips.speakers, samples, np.random.default_rng(seed))
         return cls(clips, np.concatenate([np.ones((1, len(clips.labels))), drawn]), confidence)
@@ -90,7 +88,7 @@ class Fold:
     """
 
     model: saved.SavedModel
-    clips: TestClips
+    clips: HeldOutClips
     features: np.ndarray
     params: dict
 
@@ -123,14 +121,14 @@ def read_folds(
             clips = clips.iloc[np.sort(drawn)]
         model = saved.load(folder / f"fold-{name}")
         values = features.rows(clips["utterance_id"])
-        folds.append(Fold(model, TestClips.of(clips, model.config.classes), values, dict(features.params)))
+        folds.append(Fold(model, HeldOutClips.of(clips, model.config.classes), values, dict(features.params)))
     return folds
 
 
-def joined(folds: Sequence[Fold]) -> TestClips:
+def joined(folds: Sequence[Fold]) -> HeldOutClips:
     """The clips of all folds, one fold behind the other."""
     parts = [fold.clips for fold in folds]
     columns = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("utterance_ids", "speakers", "labels")
     )
-    return TestClips(*columns, parts[0].classes)
+    return HeldOutClips(*columns, parts[0].classes)
