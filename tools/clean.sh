@@ -11,7 +11,7 @@ for folder in data/raw data/audio data/features data/models .dvc/cache .dvc/tmp 
     chmod -R u+w "$folder"
     rm -rf "$folder"
 done
-rm -f data/metadata.parquet data/review.csv data/splits.csv
+rm -f data/label_suspects.csv data/metadata.parquet data/review.csv data/splits.csv
 
 # Of the store only its own entries, <kind>/<2 digits>/<key>/SHA256SUMS.json, and what it was writing: VOICETRAITS_CACHE
 # may name a folder that holds other things as well.

@@ -100,10 +100,11 @@ def test_the_list_says_what_speaks_against_the_label():
     assert by_name["vocal_tract_length_cm"].isna().all(), "no such feature here, so nothing is said"
 
 
+@pytest.mark.slow
 def test_the_experiment_counts_by_hand():
     clips = labelled(60, apart=3.0)
     known = flipped(clips, ["s005"])  # wrong before anything is flipped
-    found = experiment(known, shares=(0.1,), seeds=(0, 1), folds=3, fold_seeds=1, min_probability=0.5)
+    found = experiment(known, shares=(0.1,), seeds=(4,), folds=3, fold_seeds=1, min_probability=0.5)
     assert found.known["speaker_id"].tolist() == ["s005"]
     none, *runs = found.runs.to_dict("records")
     assert (none["flipped"], none["listed"]) == (0, 0)
