@@ -18,26 +18,27 @@ def normalised_differences(samples, hop_length, correlation, min_period):  # pra
 
     Args:
         samples: (n,), frame t begins at t · hop_length.
-        correlation: (frames, 1 + max_period), the frames' autocorrelation.
+        correlation: (1 + max_period, frames), the frames' autocorrelation.
 
     Returns:
         (frames, max_period − min_period + 1), for lags min_period … max_period.
     """
-    frames, lags = correlation.shape
-    differences = np.empty((frames, lags - min_period))
-    difference, mean = np.empty(lags), np.empty(lags)
-    for t in range(frames):
-        x, r = samples[t * hop_length :], correlation[t]
-        lost = 0.0  # energy that the lagged frame has lost
-        cumulated = 0.0
-        for lag in range(1, lags):
-            lost += x[lag - 1] * x[lag - 1]
-            difference[lag] = 2 * (r[0] - r[lag]) - lost
-            cumulated += difference[lag]
-            mean[lag] = cumulated
-        for lag in range(min_period, lags):
-            differences[t, lag - min_period] = difference[lag] / (mean[lag] / lag + _TINY)
-    return differences
+    lags, frames = correlation.shape
+    energy, squares = correlation[0], np.empty(frames)
+    lost = np.zeros(frames)  # energy that the lagged frame has lost
+    cumulated = np.zeros(frames)
+    normalised = np.empty((lags - min_period, frames))
+    for lag in range(1, lags):
+        for t in range(frames):
+            value = np.float64(samples[t * hop_length + lag - 1])
+            squares[t] = value * value
+        row, r = normalised[max(lag - min_period, 0)], correlation[lag]
+        for t in range(frames):  # a frame a lane
+            lost[t] += squares[t]
+            difference = 2 * (energy[t] - r[t]) - lost[t]
+            cumulated[t] += difference
+            row[t] = difference * lag / (cumulated[t] + _TINY)
+    return normalised.T.copy()
 
 
 @numba.njit(cache=True)
