@@ -6,8 +6,9 @@ For the lags of a voice, a quarter of a frame, that takes less time than Fourier
 import numba
 import numpy as np
 
-#: Blocks side by side, samples and lags at a time: what the inner loop needs fits into the vector registers.
-_LANES, _SAMPLES, _LAGS = 16, 8, 4
+#: Frames or blocks side by side, and lags at a time of `add_products`: its inner loop fits into the vector registers.
+LANES, LAGS = 16, 4
+_SAMPLES = 8
 
 
 @numba.njit(cache=True)
@@ -26,34 +27,34 @@ def autocorrelations(samples, frame_length, hop_length, frames, lags):  # pragma
     """
     length = min(hop_length, frame_length)
     blocks = frames + frame_length // hop_length
-    groups = (blocks + _LANES - 1) // _LANES
-    rows = (lags + _LAGS - 1) // _LAGS * _LAGS
-    padded = np.zeros(groups * _LANES * hop_length + length + rows)
+    groups = (blocks + LANES - 1) // LANES
+    rows = (lags + LAGS - 1) // LAGS * LAGS
+    padded = np.zeros(groups * LANES * hop_length + length + rows)
     there = min(len(samples), len(padded))
     padded[:there] = samples[:there]
-    x = np.empty((length + rows) * _LANES)
-    sums, ends = np.empty(_LAGS * _LANES), np.empty(_LAGS, np.int64)
-    whole, begun = np.empty((rows, groups * _LANES)), np.empty((rows, groups * _LANES))
+    x = np.empty((length + rows) * LANES)
+    sums, ends = np.empty(LAGS * LANES), np.empty(LAGS, np.int64)
+    whole, begun = np.empty((rows, groups * LANES)), np.empty((rows, groups * LANES))
     for group in range(groups):
-        lanes = slice(group * _LANES, (group + 1) * _LANES)
-        _side_by_side(padded[group * _LANES * hop_length :], hop_length, x)
-        for k in range(0, lags, _LAGS):
+        lanes = slice(group * LANES, (group + 1) * LANES)
+        _side_by_side(padded[group * LANES * hop_length :], hop_length, x)
+        for k in range(0, lags, LAGS):
             sums[:] = 0.0
-            for j in range(_LAGS):
+            for j in range(LAGS):
                 ends[j] = (frame_length - k - j) % hop_length
             end = 0
             while end <= length:  # the ends in ascending order
-                for j in range(_LAGS):
+                for j in range(LAGS):
                     if ends[j] == end:
-                        begun[k + j, lanes] = sums[j * _LANES : (j + 1) * _LANES]
+                        begun[k + j, lanes] = sums[j * LANES : (j + 1) * LANES]
                 following = length + 1
-                for j in range(_LAGS):
+                for j in range(LAGS):
                     if ends[j] > end:
                         following = min(following, ends[j])
-                _add_products(x, end, min(following, length), k, sums)
+                add_products(x, end, min(following, length), k, sums)
                 end = following
-            for j in range(_LAGS):
-                whole[k + j, lanes] = sums[j * _LANES : (j + 1) * _LANES]
+            for j in range(LAGS):
+                whole[k + j, lanes] = sums[j * LANES : (j + 1) * LANES]
     result = np.empty((lags, frames))
     for k in range(lags):
         count = (frame_length - k) // hop_length
@@ -67,17 +68,22 @@ def autocorrelations(samples, frame_length, hop_length, frames, lags):  # pragma
 @numba.njit(cache=True)
 def _side_by_side(samples, hop_length, x):  # pragma: no cover
     """Sample i of the block that begins at c · hop_length goes to x[i · lanes + c]."""
-    for i in range(len(x) // _LANES):
-        for c in range(_LANES):
-            x[i * _LANES + c] = samples[i + c * hop_length]
+    for i in range(len(x) // LANES):
+        for c in range(LANES):
+            x[i * LANES + c] = samples[i + c * hop_length]
 
 
 @numba.njit(cache=True, fastmath={"contract"})
-def _add_products(x, begin, end, k, sums):  # pragma: no cover
-    """Add Σ x[i]·x[i + k + j], i = begin … end − 1, of each lane to the row j = 0 … 3 of `sums`."""
+def add_products(x, begin, end, k, sums):  # pragma: no cover
+    """Add Σ x[i]·x[i + k + j], i = begin … end − 1, of each lane to the row j = 0 … `LAGS` − 1 of `sums`.
+
+    Args:
+        x: (samples · LANES,), sample i of lane c is x[i · LANES + c].
+        sums: (LAGS · LANES,), likewise.
+    """
     for i in range(begin, end - _SAMPLES + 1, _SAMPLES):
-        a, b, n = x[i * _LANES :], x[(i + k) * _LANES :], _LANES
-        for c in range(_LANES):
+        a, b, n = x[i * LANES :], x[(i + k) * LANES :], LANES
+        for c in range(LANES):
             a0, a1, a2, a3 = a[c], a[n + c], a[2 * n + c], a[3 * n + c]
             a4, a5, a6, a7 = a[4 * n + c], a[5 * n + c], a[6 * n + c], a[7 * n + c]
             b0, b1, b2, b3 = b[c], b[n + c], b[2 * n + c], b[3 * n + c]
@@ -88,10 +94,41 @@ def _add_products(x, begin, end, k, sums):  # pragma: no cover
             sums[2 * n + c] += a0 * b2 + a1 * b3 + a2 * b4 + a3 * b5 + a4 * b6 + a5 * b7 + a6 * b8 + a7 * b9
             sums[3 * n + c] += a0 * b3 + a1 * b4 + a2 * b5 + a3 * b6 + a4 * b7 + a5 * b8 + a6 * b9 + a7 * b10
     for i in range(end - (end - begin) % _SAMPLES, end):
-        a, b, n = x[i * _LANES :], x[(i + k) * _LANES :], _LANES
-        for c in range(_LANES):
+        a, b, n = x[i * LANES :], x[(i + k) * LANES :], LANES
+        for c in range(LANES):
             a0 = a[c]
             sums[c] += a0 * b[c]
             sums[n + c] += a0 * b[n + c]
             sums[2 * n + c] += a0 * b[2 * n + c]
             sums[3 * n + c] += a0 * b[3 * n + c]
+
+
+@numba.njit(cache=True, fastmath={"reassoc"})
+def mean_of(samples):  # pragma: no cover
+    """Mean of samples, 0 of none: (n,) float32 → float32."""
+    total = 0.0
+    for i in range(len(samples)):
+        total += samples[i]
+    return np.float32(total / max(1, len(samples)))
+
+
+@numba.njit(cache=True, fastmath={"nnan", "nsz", "reassoc"})
+def largest_deviation(samples, mean):  # pragma: no cover
+    """Largest distance of a sample from `mean`, 0 of none: (n,) float32 → float32."""
+    largest = np.float32(0.0)
+    for i in range(len(samples)):
+        deviation = abs(samples[i] - mean)
+        largest = deviation if deviation > largest else largest
+    return largest
+
+
+@numba.njit(cache=True)
+def place_beside(samples, start, mean, window, lane):  # pragma: no cover
+    """A frame without its mean, windowed, into every `LANES`-th place."""
+    first, last = min(len(window), max(0, -start)), max(0, min(len(window), len(samples) - start))
+    for i in range(first):
+        lane[i * LANES] = 0.0
+    for i in range(first, last):
+        lane[i * LANES] = (samples[start + i] - mean) * window[i]
+    for i in range(last, len(window)):
+        lane[i * LANES] = 0.0

@@ -70,7 +70,8 @@ def candidates(
     """
     most = bins.shape[1]
     thresholds = len(tails) - 1
-    step = np.exp(-boltzmann)
+    levels = np.arange(1, thresholds + 1) / thresholds
+    powers = np.exp(-boltzmann * np.arange(most + 1))  # e^−λk
     trough = np.empty(most + 1, np.int64)
     share = np.empty(most)
     factor = np.empty(most)  # e^−λk of the troughs below the threshold, 0 of the others
@@ -81,7 +82,7 @@ def candidates(
         troughs, lowest = _troughs(d, trough)
         share[:troughs], factor[:troughs], entering[:] = 0.0, 0.0, -1
         for k in range(troughs - 1, -1, -1):
-            first = _first_above(d[trough[k]], thresholds)
+            first = _first_above(d[trough[k]], levels)
             following[k] = entering[first]
             entering[first] = k
         below, since = 0, 0
@@ -95,16 +96,16 @@ def candidates(
             if below == 0:
                 share[lowest] += NO_TROUGH_PROBABILITY * weight
             else:
-                weight *= (1 - step) / (1 - step**below)
+                weight *= (1 - powers[1]) / (1 - powers[below])
                 for j in range(troughs):
                     share[j] += weight * factor[j]
             while k >= 0:
                 place = 0
                 for j in range(k):
                     place += factor[j] > 0
-                factor[k] = step**place
+                factor[k] = powers[place]
                 for j in range(k + 1, troughs):
-                    factor[j] *= step
+                    factor[j] *= powers[1]
                 below += 1
                 k = following[k]
         count = 0
@@ -152,15 +153,15 @@ def _troughs(d, trough):  # pragma: no cover
 
 
 @numba.njit(cache=True)
-def _first_above(height, thresholds):  # pragma: no cover
+def _first_above(height, levels):  # pragma: no cover
     """Which of the thresholds is the first above `height`; their number where none is."""
-    if height >= 1:
-        return thresholds
-    i = max(int(height * thresholds), 0)
-    while i > 0 and height < i / thresholds:
-        i -= 1
-    while height >= (i + 1) / thresholds:
-        i += 1
+    i = len(levels)
+    if height < 1:
+        i = max(int(height * i), 0)
+        while i > 0 and height < levels[i - 1]:
+            i -= 1
+        while height >= levels[i]:
+            i += 1
     return i
 
 
