@@ -92,9 +92,12 @@ def decode(counts, bins, probabilities, log_steps, log_sums):  # pragma: no cove
 
 @numba.njit(cache=True)
 def _observe(count, bins, probabilities, observed, seen):  # pragma: no cover
-    """Write candidates into `observed`, which is all zeros, and their pitches, ascending, into `seen`: how many."""
+    """Write candidates into `observed`, which is all zeros, and their pitches, ascending, into `seen`: how many.
+
+    Begins with the last, since periods in ascending order are pitches in descending order, nearly sorted so.
+    """
     pitches = 0
-    for k in range(count):
+    for k in range(count - 1, -1, -1):
         place = pitches
         while place > 0 and seen[place - 1] > bins[k]:
             place -= 1
@@ -103,7 +106,7 @@ def _observe(count, bins, probabilities, observed, seen):  # pragma: no cover
                 seen[later] = seen[later - 1]
             seen[place] = bins[k]
             pitches += 1
-        observed[bins[k]] = probabilities[k]
+            observed[bins[k]] = probabilities[k]
     return pitches
 
 
