@@ -115,13 +115,12 @@ def voice_table_columns(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
 
 def fundamental_hz(gated: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """F0 of each window by the cepstrum, as seewave's fund with 50 % overlap: (windows,) in Hz, NaN where silent."""
-    frames = _frames(gated, _WINDOW_LENGTH // 2)  # (windows, samples)
+    frames = _frames(_filled(gated, np.float32(_TINY)), _WINDOW_LENGTH // 2)  # (windows, samples)
     f0_hz = np.full(len(frames), np.nan)
-    sounding = np.flatnonzero(frames.any(axis=1))
+    sounding = np.flatnonzero(_sounding(gated, len(frames), _WINDOW_LENGTH // 2, _WINDOW_LENGTH))
     if not len(sounding):
         return f0_hz
-    filled = _frames(np.where(gated == 0, np.float32(_TINY), gated), _WINDOW_LENGTH // 2)
-    spectra = scipy.fft.rfft(filled if len(sounding) == len(filled) else filled[sounding], axis=1)
+    spectra = scipy.fft.rfft(frames if len(sounding) == len(frames) else frames[sounding], axis=1)
     # The logarithm of the power is twice that of the amplitude: its cepstrum has the same peak.
     power = np.square(spectra.real)
     power += np.square(spectra.imag)
@@ -208,6 +207,27 @@ def _gate(samples, threshold):  # pragma: no cover
         if abs(samples[i]) > threshold:
             gated[i] = samples[i]
     return gated
+
+
+@numba.njit(cache=True)
+def _filled(samples, value):  # pragma: no cover
+    """The samples, `value` in place of zeros."""
+    filled = np.empty_like(samples)
+    for i in range(len(samples)):
+        filled[i] = value if samples[i] == 0 else samples[i]
+    return filled
+
+
+@numba.njit(cache=True)
+def _sounding(samples, windows, hop_length, length):  # pragma: no cover
+    """Which windows are not all zeros."""
+    result = np.zeros(windows, np.bool_)
+    for t in range(windows):
+        i, end = t * hop_length, min(t * hop_length + length, len(samples))
+        while i < end and samples[i] == 0:
+            i += 1
+        result[t] = i < end
+    return result
 
 
 @numba.njit(cache=True)
