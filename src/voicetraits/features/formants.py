@@ -140,7 +140,7 @@ def _burg(samples, places, window, emphasis):  # pragma: no cover
             # Pre-emphasis: +6 dB an octave.
             x[i] = (samples[start + i] - emphasis * samples[start + i - 1]) * window[i]
         for lag in range(_ORDER + 1):
-            correlation[lag] = np.dot(x[: length - lag], x[lag:])
+            correlation[lag] = _product(x[: length - lag], x[lag:])
             for q in range(_ORDER):
                 heads[lag, q + 1] = heads[lag, q] + x[q] * x[q + lag]
                 tails[lag, q + 1] = tails[lag, q] + x[length - 1 - q] * x[length - 1 - q - lag]
@@ -169,6 +169,15 @@ def _burg(samples, places, window, emphasis):  # pragma: no cover
                 a[j] = previous[j] + reflection * previous[order - j]
         predictors[t] = a
     return predictors
+
+
+@numba.njit(cache=True, fastmath={"reassoc", "contract"})
+def _product(x, y):  # pragma: no cover
+    """Σ x·y; np.dot's call takes as long as such a sum."""
+    total = 0.0
+    for i in range(len(x)):
+        total += x[i] * y[i]
+    return total
 
 
 @numba.njit(cache=True)

@@ -226,21 +226,25 @@ def _windowed(samples, centres, window, fft_length):  # pragma: no cover
     frames = np.zeros((len(centres), fft_length), np.float32)
     for t in range(len(centres)):
         start = centres[t] - len(window) // 2
-        for i in range(max(0, -start), min(len(window), len(samples) - start)):
-            frames[t, i] = samples[start + i] * window[i]
+        first, last = max(0, -start), min(len(window), len(samples) - start)
+        frame, inside, weights = frames[t, first:last], samples[start + first : start + last], window[first:last]
+        for i in range(len(frame)):
+            frame[i] = inside[i] * weights[i]
     return frames
 
 
 @numba.njit(cache=True)
 def _smoothed_squares(values, first, last, reach):  # pragma: no cover
     """Squares of the columns first … last − 1, each the mean of those up to `reach` away."""
-    smoothed = np.empty((len(values), last - first), np.float32)
+    smoothed = np.full((len(values), last - first), np.float32(_FLOOR))
     for t in range(len(values)):
-        for i in range(first, last):
-            total = np.float32(_FLOOR)
-            for j in range(i - reach, i + reach + 1):
-                total += values[t, j] * values[t, j]
-            smoothed[t, i - first] = total / np.float32(2 * reach + 1)
+        row = smoothed[t]
+        for j in range(first - reach, first + reach + 1):
+            near = values[t, j : j + len(row)]
+            for i in range(len(row)):
+                row[i] += near[i] * near[i]
+        for i in range(len(row)):
+            row[i] /= np.float32(2 * reach + 1)
     return smoothed
 
 

@@ -66,7 +66,9 @@ def decode(counts, bins, probabilities, log_steps, log_sums):  # pragma: no cove
             beyond, stay, switch = -np.inf, 0.0, 0.0
         else:
             beyond, stay, switch = highest[t - 1] + _NEVER, _STAY, _SWITCH
-        _arrive_unvoiced(arriving[0], arriving[1], beyond, stay, switch, log_unvoiced, log_sums, unvoiced, leaving[reach:])
+        _arrive_unvoiced(
+            arriving[0], arriving[1], beyond, stay, switch, log_unvoiced, log_sums, unvoiced, leaving[reach:]
+        )
         top = -np.inf
         for k in range(pitches):
             j = seen[k]

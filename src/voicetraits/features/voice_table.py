@@ -230,7 +230,7 @@ def _sounding(samples, windows, hop_length, length):  # pragma: no cover
     return result
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath={"reassoc", "contract"})
 def _decimate(samples, filter_, step):  # pragma: no cover
     """Every `step`-th sample of the filtered samples; zeros beyond the ends."""
     half = len(filter_) // 2
@@ -238,5 +238,8 @@ def _decimate(samples, filter_, step):  # pragma: no cover
     padded[half : half + len(samples)] = samples
     low = np.empty((len(samples) + step - 1) // step, np.float32)
     for i in range(len(low)):
-        low[i] = np.dot(padded[i * step : i * step + 2 * half + 1], filter_)
+        near, total = padded[i * step : i * step + len(filter_)], np.float32(0.0)
+        for k in range(len(filter_)):
+            total += near[k] * filter_[k]
+        low[i] = total
     return low
