@@ -30,23 +30,25 @@ def autocorrelations(samples, frame_length, hop_length, frames, lags):  # pragma
     groups = (blocks + LANES - 1) // LANES
     rows = (lags + LAGS - 1) // LAGS * LAGS
     padded = np.zeros(groups * LANES * hop_length + length + rows)
-    there = min(len(samples), len(padded))
-    padded[:there] = samples[:there]
+    for i in range(min(len(samples), len(padded))):
+        padded[i] = samples[i]
     x = np.empty((length + rows) * LANES)
     sums, ends = np.empty(LAGS * LANES), np.empty(LAGS, np.int64)
     whole, begun = np.empty((rows, groups * LANES)), np.empty((rows, groups * LANES))
     for group in range(groups):
-        lanes = slice(group * LANES, (group + 1) * LANES)
-        _side_by_side(padded[group * LANES * hop_length :], hop_length, x)
+        first = group * LANES
+        _side_by_side(padded[first * hop_length :], hop_length, x)
         for k in range(0, lags, LAGS):
-            sums[:] = 0.0
+            for i in range(LAGS * LANES):
+                sums[i] = 0.0
             for j in range(LAGS):
                 ends[j] = (frame_length - k - j) % hop_length
-            end = 0
+            end = np.int64(0)  # a plain 0 would have `add_products` compiled twice
             while end <= length:  # the ends in ascending order
                 for j in range(LAGS):
                     if ends[j] == end:
-                        begun[k + j, lanes] = sums[j * LANES : (j + 1) * LANES]
+                        for c in range(LANES):
+                            begun[k + j, first + c] = sums[j * LANES + c]
                 following = length + 1
                 for j in range(LAGS):
                     if ends[j] > end:
@@ -54,11 +56,13 @@ def autocorrelations(samples, frame_length, hop_length, frames, lags):  # pragma
                 add_products(x, end, min(following, length), k, sums)
                 end = following
             for j in range(LAGS):
-                whole[k + j, lanes] = sums[j * LANES : (j + 1) * LANES]
+                for c in range(LANES):
+                    whole[k + j, first + c] = sums[j * LANES + c]
     result = np.empty((lags, frames))
     for k in range(lags):
         count = (frame_length - k) // hop_length
-        result[k] = begun[k, count : count + frames]
+        for t in range(frames):
+            result[k, t] = begun[k, t + count]
         for b in range(count):
             for t in range(frames):
                 result[k, t] += whole[k, t + b]

@@ -179,30 +179,30 @@ def _find_ratios(samples, centres, length, max_lag, peak, ratios_db):  # pragma:
         if sounding == LANES or (sounding and t == len(centres) - 1):
             r = _cross_correlations(x, length, max_lag + 1)
             for c in range(sounding):
-                ratios_db[places[c]] = _ratio_db(r[c], unvoiced[c])
+                ratios_db[places[c]] = _ratio_db(r[c::LANES], unvoiced[c])
             sounding = 0
 
 
 @numba.njit(cache=True)
 def _cross_correlations(x, length, lags):  # pragma: no cover
-    """Of the first `length` samples that lie side by side in `x` with as many later ones: (LANES, lags), 1 at most."""
+    """Of the first `length` samples, side by side in `x`, with as many later ones: (lags · LANES,), 1 at most."""
     products = np.zeros((lags + LAGS) * LANES, np.float32)
     for k in range(0, lags, LAGS):
         add_products(x, 0, length, k, products[k * LANES : (k + LAGS) * LANES])
-    own = np.zeros(LANES)
+    own, shifted = np.zeros(LANES), np.empty(LANES)
     for i in range(length):
         for c in range(LANES):
             own[c] += np.float64(x[i * LANES + c]) * np.float64(x[i * LANES + c])
-    shifted = own.copy()
-    r = np.empty((lags, LANES), np.float32)
+    for c in range(LANES):
+        shifted[c] = own[c]
     for lag in range(lags):
         product, leaving, coming = products[lag * LANES :], x[lag * LANES :], x[(lag + length) * LANES :]
         for c in range(LANES):
-            r[lag, c] = product[c] / np.sqrt(own[c] * shifted[c] + _FLOOR * _FLOOR)
+            product[c] /= np.float32(np.sqrt(own[c] * shifted[c] + _FLOOR * _FLOOR))
             gained, lost = np.float64(coming[c]), np.float64(leaving[c])
             rest = shifted[c] + gained * gained - lost * lost
             shifted[c] = rest if rest > 0 else 0.0
-    return r.T.copy()
+    return products[: lags * LANES]
 
 
 @numba.njit(cache=True)
@@ -236,9 +236,11 @@ def _windowed(samples, centres, window, fft_length):  # pragma: no cover
 @numba.njit(cache=True)
 def _smoothed_squares(values, first, last, reach):  # pragma: no cover
     """Squares of the columns first … last − 1, each the mean of those up to `reach` away."""
-    smoothed = np.full((len(values), last - first), np.float32(_FLOOR))
+    smoothed = np.empty((len(values), last - first), np.float32)
     for t in range(len(values)):
         row = smoothed[t]
+        for i in range(len(row)):
+            row[i] = _FLOOR
         for j in range(first - reach, first + reach + 1):
             near = values[t, j : j + len(row)]
             for i in range(len(row)):

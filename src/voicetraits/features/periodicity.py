@@ -135,23 +135,25 @@ def _find_candidates(
         if sounding == LANES or (sounding and t == len(centres) - 1):
             r = _correlations(x, length, window_correlation)
             for c in range(sounding):
-                _keep_peaks(r[c], sample_rate_hz, min_hz, max_hz, frequencies_hz[places[c]], strengths[places[c]])
+                _keep_peaks(
+                    r[c::LANES], sample_rate_hz, min_hz, max_hz, frequencies_hz[places[c]], strengths[places[c]]
+                )
             sounding = 0
 
 
 @numba.njit(cache=True)
 def _correlations(x, length, window_correlation):  # pragma: no cover
-    """Autocorrelation of the frames that lie side by side in `x`, 1 at lag 0, divided by the window's: (LANES, lags)."""
+    """Autocorrelation, over its value at lag 0 and over the window's, of frames side by side: (lags · LANES,)."""
     lags = len(window_correlation)
     products = np.zeros((lags + LAGS) * LANES, np.float32)
     for k in range(0, lags, LAGS):
         add_products(x, 0, length - k, k, products[k * LANES : (k + LAGS) * LANES])
-    r = np.empty((lags, LANES), np.float32)
-    for lag in range(lags):
+    for lag in range(lags - 1, -1, -1):  # lag 0, by which all are divided, is the last
+        row = products[lag * LANES :]
         for c in range(LANES):
             norm = products[c] * window_correlation[lag]
-            r[lag, c] = products[lag * LANES + c] / (norm if norm > 0 else np.inf)
-    return r.T.copy()
+            row[c] = row[c] / norm if norm > 0 else 0.0
+    return products[: lags * LANES]
 
 
 @numba.njit(cache=True)

@@ -38,7 +38,11 @@ def normalised_differences(samples, hop_length, correlation, min_period):  # pra
             difference = 2 * (energy[t] - r[t]) - lost[t]
             cumulated[t] += difference
             row[t] = difference * lag / (cumulated[t] + _TINY)
-    return normalised.T.copy()
+    differences = np.empty((frames, lags - min_period))
+    for t in range(frames):
+        for k in range(lags - min_period):
+            differences[t, k] = normalised[k, t]
+    return differences
 
 
 @numba.njit(cache=True)
@@ -70,8 +74,11 @@ def candidates(
     """
     most = bins.shape[1]
     thresholds = len(tails) - 1
-    levels = np.arange(1, thresholds + 1) / thresholds
-    powers = np.exp(-boltzmann * np.arange(most + 1))  # e^−λk
+    levels, powers = np.empty(thresholds), np.empty(most + 1)
+    for i in range(thresholds):
+        levels[i] = (i + 1) / thresholds
+    for k in range(most + 1):
+        powers[k] = np.exp(-boltzmann * k)
     trough = np.empty(most + 1, np.int64)
     share = np.empty(most)
     factor = np.empty(most)  # e^−λk of the troughs below the threshold, 0 of the others
