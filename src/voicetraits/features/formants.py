@@ -169,10 +169,13 @@ def _burg(samples, places, window, emphasis):  # pragma: no cover
                 a[1:] = 0.0
                 break
             reflection = -2 * product / energy
-            previous[:] = a
-            for j in range(1, order + 1):
+            for j in range(order):
+                previous[j] = a[j]
+            a[order] = reflection
+            for j in range(1, order):
                 a[j] = previous[j] + reflection * previous[order - j]
-        predictors[t] = a
+        for j in range(_ORDER + 1):
+            predictors[t, j] = a[j]
     return predictors
 
 

@@ -224,7 +224,8 @@ def _best_path(frequencies_hz, strengths, unvoiced, max_hz, step):  # pragma: no
                     best, origin = score, j
             new[k] = best + local
             back[t, k] = origin
-        value[: counts[t]] = new[: counts[t]]
+        for k in range(counts[t]):
+            value[k] = new[k]
     f0_hz, strength = np.zeros(frames), np.zeros(frames)
     k = np.argmax(value[: counts[frames - 1]])
     for t in range(frames - 1, -1, -1):

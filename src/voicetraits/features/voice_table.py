@@ -235,7 +235,8 @@ def _decimate(samples, filter_, step):  # pragma: no cover
     """Every `step`-th sample of the filtered samples; zeros beyond the ends."""
     half = len(filter_) // 2
     padded = np.zeros(len(samples) + 2 * half, np.float32)
-    padded[half : half + len(samples)] = samples
+    for i in range(len(samples)):
+        padded[half + i] = samples[i]
     low = np.empty((len(samples) + step - 1) // step, np.float32)
     for i in range(len(low)):
         near, total = padded[i * step : i * step + len(filter_)], np.float32(0.0)
