@@ -14,6 +14,7 @@ import numba
 import numpy as np
 import scipy.fft
 
+from voicetraits.features.autocorrelation import LAGS, LANES, add_products, largest_deviation, mean_of, place_beside
 from voicetraits.features.feature import Feature
 
 _MIN_HZ = 75.0
@@ -85,16 +86,7 @@ class NoiseRatioTracker:
         peak = float(np.abs(samples - samples.mean()).max()) if len(samples) else 0.0
         if peak == 0 or not len(centres):
             return ratios_db
-        sums = np.concatenate([[0.0], np.cumsum(samples, dtype=np.float64)])
-        windows, spans, places, unvoiced = _windows_and_spans(
-            samples, sums, centres, self._window_length, self._max_lag, self._size, peak
-        )
-        if not len(places):
-            return ratios_db
-        spectrum = scipy.fft.rfft(spans, axis=1)  # (sounding frames, bins)
-        spectrum *= scipy.fft.rfft(windows, axis=1).conj()
-        products = scipy.fft.irfft(spectrum, self._size, axis=1)  # (sounding frames, lags)
-        ratios_db[places] = _ratios(products, windows, spans, unvoiced, self._window_length, self._max_lag)
+        _find_ratios(samples, centres, self._window_length, self._max_lag, peak, ratios_db)
         return ratios_db
 
     @property
@@ -105,11 +97,6 @@ class NoiseRatioTracker:
     @property
     def _max_lag(self) -> int:
         return self._window_length + 1
-
-    @property
-    def _size(self) -> int:
-        """No product of a lag up to the longest wraps round."""
-        return scipy.fft.next_fast_len(self._window_length + self._max_lag, real=True)
 
 
 @dataclass(frozen=True)
@@ -170,65 +157,67 @@ class HarmonicTracker:
 
 
 @numba.njit(cache=True)
-def _windows_and_spans(samples, sums, centres, length, max_lag, size, peak):  # pragma: no cover
-    """Of each frame that sounds, without their mean: a window and the span from its start to the end of the last lag.
-
-    With them which frames these are, and how strong a correlation silence stands for. Frames that reach beyond the clip
-    are left out.
-    """
-    n, frames = len(samples), len(centres)
-    windows, spans = np.zeros((frames, size), np.float32), np.zeros((frames, size), np.float32)
-    places, unvoiced = np.empty(frames, np.int64), np.empty(frames)
+def _find_ratios(samples, centres, length, max_lag, peak, ratios_db):  # pragma: no cover
+    """Write harmonics-to-noise ratios in dB; frames that are silent or reach beyond the clip are left as they are."""
+    n = len(samples)
+    x = np.zeros((length + max_lag + 2 * LAGS) * LANES, np.float32)
+    rectangle = np.ones(length + max_lag, np.float32)
+    places, unvoiced = np.empty(LANES, np.int64), np.empty(LANES)
     sounding = 0
-    for t in range(frames):
+    for t in range(len(centres)):
         centre = centres[t]
         start = centre - length
-        if start < 0 or start + length + max_lag > n:
-            continue
-        mean = np.float32((sums[min(n, centre + length)] - sums[start]) / (min(n, centre + length) - start))
-        local = np.float32(0.0)
-        for i in range(centre - length // 2, min(n, centre + length // 2 + 1)):
-            local = max(local, abs(samples[i] - mean))
-        unvoiced[sounding] = max(0.0, 2.0 - min(1.0, local / peak) / _SILENCE_THRESHOLD)
-        if unvoiced[sounding] >= 1:
-            continue
-        for i in range(length):
-            windows[sounding, i] = samples[start + i] - mean
-        for i in range(length + max_lag):
-            spans[sounding, i] = samples[start + i] - mean
-        places[sounding] = t
-        sounding += 1
-    return windows[:sounding], spans[:sounding], places[:sounding], unvoiced[:sounding]
+        if start >= 0 and start + length + max_lag <= n:
+            mean = mean_of(samples[start : centre + length])
+            local = largest_deviation(samples[centre - length // 2 : min(n, centre + length // 2 + 1)], mean)
+            # How strong a correlation silence stands for.
+            unvoiced[sounding] = max(0.0, 2.0 - min(1.0, local / peak) / _SILENCE_THRESHOLD)
+            if unvoiced[sounding] < 1:
+                place_beside(samples, start, mean, rectangle, x[sounding:])
+                places[sounding] = t
+                sounding += 1
+        if sounding == LANES or (sounding and t == len(centres) - 1):
+            r = _cross_correlations(x, length, max_lag + 1)
+            for c in range(sounding):
+                ratios_db[places[c]] = _ratio_db(r[c::LANES], unvoiced[c])
+            sounding = 0
 
 
 @numba.njit(cache=True)
-def _ratios(products, windows, spans, unvoiced, length, max_lag):  # pragma: no cover
-    """Harmonics-to-noise ratios in dB from each frame's highest correlation; NaN where silence is likelier."""
-    ratios_db = np.full(len(products), np.nan)
-    norms, r = np.empty(max_lag + 1), np.empty(max_lag + 1)
-    for t in range(len(products)):
-        own = 0.0
-        for i in range(length):
-            own += np.float64(windows[t, i]) * np.float64(windows[t, i])
-        shifted = own
-        for lag in range(max_lag + 1):
-            norms[lag] = own * shifted
-            gained, lost = np.float64(spans[t, lag + length]), np.float64(spans[t, lag])
-            shifted = max(0.0, shifted + gained * gained - lost * lost)
-        for lag in range(max_lag + 1):
-            r[lag] = products[t, lag] / np.sqrt(norms[lag] + _FLOOR * _FLOOR)
-        best = unvoiced[t]
-        for lag in range(2, max_lag):
-            if r[lag] <= 0 or r[lag] <= r[lag - 1] or r[lag] < r[lag + 1]:
-                continue
-            slope = 0.5 * (r[lag + 1] - r[lag - 1])
-            height = r[lag] + 0.5 * slope * slope / (2 * r[lag] - r[lag - 1] - r[lag + 1])
-            if height > 1:
-                height = 1 / height
-            if height > best:
-                best = height
-                ratios_db[t] = min(_MAX_DB, 10 * np.log10(height / max(1 - height, 1e-16)))
-    return ratios_db
+def _cross_correlations(x, length, lags):  # pragma: no cover
+    """Of the first `length` samples, side by side in `x`, with as many later ones: (lags · LANES,), 1 at most."""
+    products = np.zeros((lags + LAGS) * LANES, np.float32)
+    for k in range(0, lags, LAGS):
+        add_products(x, 0, length, k, products[k * LANES : (k + LAGS) * LANES])
+    own, shifted = np.zeros(LANES), np.empty(LANES)
+    for i in range(length):
+        for c in range(LANES):
+            own[c] += np.float64(x[i * LANES + c]) * np.float64(x[i * LANES + c])
+    for c in range(LANES):
+        shifted[c] = own[c]
+    for lag in range(lags):
+        product, leaving, coming = products[lag * LANES :], x[lag * LANES :], x[(lag + length) * LANES :]
+        for c in range(LANES):
+            product[c] /= np.float32(np.sqrt(own[c] * shifted[c] + _FLOOR * _FLOOR))
+            gained, lost = np.float64(coming[c]), np.float64(leaving[c])
+            rest = shifted[c] + gained * gained - lost * lost
+            shifted[c] = rest if rest > 0 else 0.0
+    return products[: lags * LANES]
+
+
+@numba.njit(cache=True)
+def _ratio_db(r, unvoiced):  # pragma: no cover
+    """The ratio that the highest peak stands for; NaN where silence is likelier."""
+    best = unvoiced
+    for lag in range(2, len(r) - 1):
+        if r[lag] <= 0 or r[lag] <= r[lag - 1] or r[lag] < r[lag + 1]:
+            continue
+        slope = 0.5 * (r[lag + 1] - r[lag - 1])
+        height = r[lag] + 0.5 * slope * slope / (2 * r[lag] - r[lag - 1] - r[lag + 1])
+        if height > 1:
+            height = 1 / height
+        best = max(best, height)
+    return min(_MAX_DB, 10 * np.log10(best / max(1 - best, 1e-16))) if best > unvoiced else np.nan
 
 
 @numba.njit(cache=True)
@@ -237,8 +226,10 @@ def _windowed(samples, centres, window, fft_length):  # pragma: no cover
     frames = np.zeros((len(centres), fft_length), np.float32)
     for t in range(len(centres)):
         start = centres[t] - len(window) // 2
-        for i in range(max(0, -start), min(len(window), len(samples) - start)):
-            frames[t, i] = samples[start + i] * window[i]
+        first, last = max(0, -start), min(len(window), len(samples) - start)
+        frame, inside, weights = frames[t, first:last], samples[start + first : start + last], window[first:last]
+        for i in range(len(frame)):
+            frame[i] = inside[i] * weights[i]
     return frames
 
 
@@ -247,11 +238,15 @@ def _smoothed_squares(values, first, last, reach):  # pragma: no cover
     """Squares of the columns first … last − 1, each the mean of those up to `reach` away."""
     smoothed = np.empty((len(values), last - first), np.float32)
     for t in range(len(values)):
-        for i in range(first, last):
-            total = np.float32(_FLOOR)
-            for j in range(i - reach, i + reach + 1):
-                total += values[t, j] * values[t, j]
-            smoothed[t, i - first] = total / np.float32(2 * reach + 1)
+        row = smoothed[t]
+        for i in range(len(row)):
+            row[i] = _FLOOR
+        for j in range(first - reach, first + reach + 1):
+            near = values[t, j : j + len(row)]
+            for i in range(len(row)):
+                row[i] += near[i] * near[i]
+        for i in range(len(row)):
+            row[i] /= np.float32(2 * reach + 1)
     return smoothed
 
 

@@ -14,7 +14,8 @@ from functools import cached_property
 
 import numba
 import numpy as np
-import scipy.fft
+
+from voicetraits.features.autocorrelation import LAGS, LANES, add_products, largest_deviation, mean_of, place_beside
 
 _PERIODS_PER_WINDOW = 3
 _SILENCE_THRESHOLD = 0.03
@@ -25,8 +26,6 @@ _VOICING_COST = 0.14
 _MAX_CANDIDATES = 15
 #: Costs of a step hold for frames this far apart.
 _COST_STEP_SECONDS = 0.01
-#: Frames transformed at a time, so that they stay in the cache.
-_TILE = 256
 
 
 @dataclass(frozen=True)
@@ -71,45 +70,25 @@ class PeriodicityTracker:
         frequencies_hz = np.zeros((count, _MAX_CANDIDATES))
         strengths = np.zeros((count, _MAX_CANDIDATES))
         unvoiced = np.empty(count)
-        sums = np.concatenate([[0.0], np.cumsum(samples, dtype=np.float64)])
-        for first in range(0, count, _TILE):
-            last = min(first + _TILE, count)
-            frames, places = _windowed(
-                samples,
-                sums,
-                centres[first:last],
-                self._window,
-                self.max_period,
-                self._fft_length,
-                peak,
-                unvoiced[first:last],
-            )
-            if not len(places):
-                continue
-            spectrum = scipy.fft.rfft(frames, axis=1)  # (sounding frames, bins)
-            power = np.square(spectrum.real) + np.square(spectrum.imag)
-            correlation = scipy.fft.irfft(power, self._fft_length, axis=1)  # (sounding frames, lags)
-            _find_candidates(
-                correlation,
-                first + places,
-                self._window_correlation,
-                float(self.sample_rate_hz),
-                self.min_hz,
-                self.max_hz,
-                frequencies_hz,
-                strengths,
-            )
+        _find_candidates(
+            samples,
+            centres,
+            self._window,
+            self._window_correlation,
+            float(self.sample_rate_hz),
+            self.min_hz,
+            self.max_hz,
+            peak,
+            frequencies_hz,
+            strengths,
+            unvoiced,
+        )
         step = _COST_STEP_SECONDS / self.hop_seconds
         return _best_path(frequencies_hz, strengths, unvoiced, self.max_hz, step)
 
     @cached_property
     def _window(self) -> np.ndarray:
         return np.hanning(self.frame_length + 2)[1:-1].astype(np.float32)
-
-    @property
-    def _fft_length(self) -> int:
-        """Zeros keep the longest lag from wrapping round."""
-        return scipy.fft.next_fast_len(self.frame_length + self.max_period + 2, real=True)
 
     @cached_property
     def _window_correlation(self) -> np.ndarray:
@@ -120,78 +99,94 @@ class PeriodicityTracker:
 
 
 @numba.njit(cache=True)
-def _windowed(samples, sums, centres, window, max_period, fft_length, peak, unvoiced):  # pragma: no cover
-    """Sounding frames without their mean, windowed, and which; the strength of being unvoiced goes to `unvoiced`.
+def _find_candidates(
+    samples,
+    centres,
+    window,
+    window_correlation,
+    sample_rate_hz,
+    min_hz,
+    max_hz,
+    peak,
+    frequencies_hz,
+    strengths,
+    unvoiced,
+):  # pragma: no cover
+    """The strongest peaks of each frame's autocorrelation, divided by the window's; slot 0 stays free: unvoiced.
 
-    A frame so quiet that no candidate can win is left out.
+    How strong it is to be unvoiced goes to `unvoiced`. A frame so quiet that no candidate can win has none.
     """
-    n, length = len(samples), len(window)
-    half = length // 2
-    frames = np.zeros((len(centres), fft_length), np.float32)
-    places = np.empty(len(centres), np.int64)
+    n, length, longest = len(samples), len(window), len(window_correlation) - 2
+    half, max_period = length // 2, longest
+    x = np.zeros((length + longest + 2 * LAGS) * LANES, np.float32)
+    places = np.empty(LANES, np.int64)
     sounding = 0
     for t in range(len(centres)):
         centre = centres[t]
-        low, high = max(0, centre - max_period), min(n, centre + max_period)
-        mean = np.float32((sums[high] - sums[low]) / max(1, high - low))
-        local = np.float32(0.0)
-        for i in range(max(0, centre - max_period // 2), min(n, centre + max_period // 2 + 1)):
-            local = max(local, abs(samples[i] - mean))
-        level = min(1.0, local / peak)
+        mean = mean_of(samples[max(0, centre - max_period) : min(n, centre + max_period)])
+        near = samples[max(0, centre - max_period // 2) : min(n, centre + max_period // 2 + 1)]
+        level = min(1.0, largest_deviation(near, mean) / peak)
         quietness = max(0.0, 2.0 - level * (1.0 + _VOICING_THRESHOLD) / _SILENCE_THRESHOLD)
         unvoiced[t] = _VOICING_THRESHOLD + quietness
-        if unvoiced[t] > 1.0 + 2 * _VOICING_COST:
-            continue
-        frame = frames[sounding]
-        start = centre - half
-        for i in range(max(0, -start), min(length, n - start)):
-            frame[i] = (samples[start + i] - mean) * window[i]
-        places[sounding] = t
-        sounding += 1
-    return frames[:sounding], places[:sounding]
+        if unvoiced[t] <= 1.0 + 2 * _VOICING_COST:
+            place_beside(samples, centre - half, mean, window, x[sounding:])
+            places[sounding] = t
+            sounding += 1
+        if sounding == LANES or (sounding and t == len(centres) - 1):
+            r = _correlations(x, length, window_correlation)
+            for c in range(sounding):
+                _keep_peaks(
+                    r[c::LANES], sample_rate_hz, min_hz, max_hz, frequencies_hz[places[c]], strengths[places[c]]
+                )
+            sounding = 0
 
 
 @numba.njit(cache=True)
-def _find_candidates(
-    correlation, places, window_correlation, sample_rate_hz, min_hz, max_hz, frequencies_hz, strengths
-):  # pragma: no cover
-    """The strongest peaks of each frame's autocorrelation, divided by the window's; slot 0 stays free: unvoiced."""
-    longest = len(window_correlation) - 2
+def _correlations(x, length, window_correlation):  # pragma: no cover
+    """Autocorrelation, over its value at lag 0 and over the window's, of frames side by side: (lags · LANES,)."""
+    lags = len(window_correlation)
+    products = np.zeros((lags + LAGS) * LANES, np.float32)
+    for k in range(0, lags, LAGS):
+        add_products(x, 0, length - k, k, products[k * LANES : (k + LAGS) * LANES])
+    for lag in range(lags - 1, -1, -1):  # lag 0, by which all are divided, is the last
+        row = products[lag * LANES :]
+        for c in range(LANES):
+            norm = products[c] * window_correlation[lag]
+            row[c] = row[c] / norm if norm > 0 else 0.0
+    return products[: lags * LANES]
+
+
+@numba.njit(cache=True)
+def _keep_peaks(r, sample_rate_hz, min_hz, max_hz, frequencies_hz, strengths):  # pragma: no cover
+    """Write frequency and strength of the strongest peaks of one frame into its slots 1, 2 …"""
+    longest = len(r) - 2
     shortest = max(2, int(sample_rate_hz / max_hz))
-    slots = frequencies_hz.shape[1]
-    r = np.empty(longest + 2)
+    slots = len(frequencies_hz)
     scores = np.empty(slots)
-    for row in range(len(places)):
-        t = places[row]
-        energy = correlation[row, 0]
-        if energy <= 0:
+    found = 1
+    for lag in range(shortest, longest + 1):
+        if r[lag] <= 0.5 * _VOICING_THRESHOLD or r[lag] <= r[lag - 1] or r[lag] < r[lag + 1]:
             continue
-        for lag in range(shortest - 1, longest + 2):
-            r[lag] = correlation[row, lag] / (energy * window_correlation[lag])
-        found = 1
-        for lag in range(shortest, longest + 1):
-            if r[lag] <= 0.5 * _VOICING_THRESHOLD or r[lag] <= r[lag - 1] or r[lag] < r[lag + 1]:
+        curvature = np.float64(2 * r[lag] - r[lag - 1] - r[lag + 1])
+        slope = np.float64(0.5 * (r[lag + 1] - r[lag - 1]))
+        frequency_hz = sample_rate_hz / (lag + slope / curvature)
+        strength = r[lag] + 0.5 * slope * slope / curvature
+        if strength > 1:
+            strength = 1 / strength
+        score = strength - _OCTAVE_COST * np.log2(min_hz / frequency_hz)
+        slot = found
+        if found == slots:
+            slot = 1
+            for k in range(2, slots):
+                if scores[k] < scores[slot]:
+                    slot = k
+            if scores[slot] >= score:
                 continue
-            curvature = 2 * r[lag] - r[lag - 1] - r[lag + 1]
-            slope = 0.5 * (r[lag + 1] - r[lag - 1])
-            frequency_hz = sample_rate_hz / (lag + slope / curvature)
-            strength = r[lag] + 0.5 * slope * slope / curvature
-            if strength > 1:
-                strength = 1 / strength
-            score = strength - _OCTAVE_COST * np.log2(min_hz / frequency_hz)
-            slot = found
-            if found == slots:
-                slot = 1
-                for k in range(2, slots):
-                    if scores[k] < scores[slot]:
-                        slot = k
-                if scores[slot] >= score:
-                    continue
-            else:
-                found += 1
-            frequencies_hz[t, slot] = frequency_hz
-            strengths[t, slot] = strength
-            scores[slot] = score
+        else:
+            found += 1
+        frequencies_hz[slot] = frequency_hz
+        strengths[slot] = strength
+        scores[slot] = score
 
 
 @numba.njit(cache=True)
@@ -229,7 +224,8 @@ def _best_path(frequencies_hz, strengths, unvoiced, max_hz, step):  # pragma: no
                     best, origin = score, j
             new[k] = best + local
             back[t, k] = origin
-        value[: counts[t]] = new[: counts[t]]
+        for k in range(counts[t]):
+            value[k] = new[k]
     f0_hz, strength = np.zeros(frames), np.zeros(frames)
     k = np.argmax(value[: counts[frames - 1]])
     for t in range(frames - 1, -1, -1):

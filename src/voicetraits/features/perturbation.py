@@ -196,11 +196,17 @@ def _best_match(y, place, width, low, high):  # pragma: no cover
         return -1.0, 0.0, 0.5 * (low + high)
     products = np.zeros(offsets, np.float32)
     energy = 0.0
-    for i in range(length):
-        a = y[left + i]
-        energy += np.float64(a) * np.float64(a)
+    end = length - length % 4
+    for i in range(0, end, 4):
+        a, b, c, d = y[left + i], y[left + i + 1], y[left + i + 2], y[left + i + 3]
+        shifted = y[first + i : first + i + offsets + 3]
         for k in range(offsets):
-            products[k] += a * y[first + i + k]
+            products[k] += (a * shifted[k] + b * shifted[k + 1]) + (c * shifted[k + 2] + d * shifted[k + 3])
+    for i in range(end, length):
+        for k in range(offsets):
+            products[k] += y[left + i] * y[first + i + k]
+    for i in range(length):
+        energy += np.float64(y[left + i]) * np.float64(y[left + i])
     other = 0.0
     for i in range(length):
         other += np.float64(y[first + i]) * np.float64(y[first + i])

@@ -21,7 +21,7 @@ _BOLTZMANN = 2.0
 _BINS_PER_SEMITONE = 10
 _MAX_OCTAVES_PER_SECOND = 35.92
 #: Frames at a time: what is known of each lag stays in the second-level cache.
-_TILE = 128
+_TILE = 121
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class PitchTracker:
             tile = slice(start, min(start + _TILE, frames))
             part = padded[start * self.hop_length :]
             shape = (self.frame_length, self.hop_length, tile.stop - start)
-            correlation = autocorrelations(part, *shape, self.max_period + 1)  # (tile, 1 + max_period)
+            correlation = autocorrelations(part, *shape, self.max_period + 1)  # (1 + max_period, tile)
             differences = yin.normalised_differences(part, self.hop_length, correlation, self.min_period)
             yin.candidates(
                 differences,

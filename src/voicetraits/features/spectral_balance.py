@@ -131,21 +131,27 @@ def equal_loudness(frequencies_hz: np.ndarray) -> np.ndarray:
 @numba.njit(cache=True)
 def _ratios(power, places, bin_hz):  # pragma: no cover
     """Alpha ratio and Hammarberg index of the frames at `places`, in dB: (len(places), 2)."""
+    bins = power.shape[1]
+    first, middle = int(np.ceil(_ALPHA_HZ[0] / bin_hz)), int(np.ceil(_ALPHA_HZ[1] / bin_hz))
+    split = int(np.ceil(_HAMMARBERG_HZ[0] / bin_hz))
+    last = min(bins - 1, int(_ALPHA_HZ[2] / bin_hz))
+    highest = min(bins - 1, int(_HAMMARBERG_HZ[1] / bin_hz))
     values = np.empty((len(places), 2))
     for row in range(len(places)):
         p = power[places[row]]
-        low, high = 0.0, 0.0
-        for i in range(int(np.ceil(_ALPHA_HZ[0] / bin_hz)), min(len(p) - 1, int(_ALPHA_HZ[2] / bin_hz)) + 1):
-            if i * bin_hz < _ALPHA_HZ[1]:
-                low += p[i]
-            else:
-                high += p[i]
+        low, _ = _sum_and_peak(p[first:middle])
+        high, _ = _sum_and_peak(p[middle : last + 1])
         values[row, 0] = 10 * np.log10((low + _FLOOR) / (high + _FLOOR))
-        low, high = 0.0, 0.0
-        for i in range(min(len(p) - 1, int(_HAMMARBERG_HZ[1] / bin_hz)) + 1):
-            if i * bin_hz < _HAMMARBERG_HZ[0]:
-                low = max(low, p[i])
-            else:
-                high = max(high, p[i])
+        _, low = _sum_and_peak(p[:split])
+        _, high = _sum_and_peak(p[split : highest + 1])
         values[row, 1] = 10 * np.log10((low + _FLOOR) / (high + _FLOOR))
     return values
+
+
+@numba.njit(cache=True, fastmath={"nnan", "nsz", "reassoc"})
+def _sum_and_peak(power):  # pragma: no cover
+    total, peak = 0.0, np.float32(0.0)
+    for i in range(len(power)):
+        total += power[i]
+        peak = power[i] if power[i] > peak else peak
+    return total, peak

@@ -60,7 +60,7 @@ def over_time(matrix: np.ndarray, statistics: Sequence[Statistic]) -> np.ndarray
         (columns · statistics,) float64: all statistics of the first column, then of the second, in the order of
         `describe`.
     """
-    columns = _Columns(matrix.astype(np.float64))
+    columns = _Columns(np.ascontiguousarray(matrix, np.float64))
     computed = [getattr(columns, statistic) for statistic in statistics]  # of (columns,)
     return np.stack(computed, axis=1).ravel() if computed else np.empty(0)
 

@@ -66,10 +66,9 @@ def decode(counts, bins, probabilities, log_steps, log_sums):  # pragma: no cove
             beyond, stay, switch = -np.inf, 0.0, 0.0
         else:
             beyond, stay, switch = highest[t - 1] + _NEVER, _STAY, _SWITCH
-        for j in range(n):
-            same, other = arriving[1, j] + stay, arriving[0, j] + switch
-            best = same if same > other else other
-            unvoiced[j] = (best if best > beyond else beyond) + log_unvoiced
+        _arrive_unvoiced(
+            arriving[0], arriving[1], beyond, stay, switch, log_unvoiced, log_sums, unvoiced, leaving[reach:]
+        )
         top = -np.inf
         for k in range(pitches):
             j = seen[k]
@@ -77,8 +76,6 @@ def decode(counts, bins, probabilities, log_steps, log_sums):  # pragma: no cove
             voiced[j] = best + np.log(observed[j] + TINY)
             top = max(top, voiced[j])
         highest[t] = max(top, _highest(unvoiced))
-        for j in range(n):
-            leaving[reach + j] = unvoiced[j] - log_sums[j]
         _arrive_from_all(leaving, log_steps, arriving[1])
         arriving[0] = -np.inf
         for k in range(pitches):
@@ -97,9 +94,12 @@ def decode(counts, bins, probabilities, log_steps, log_sums):  # pragma: no cove
 
 @numba.njit(cache=True)
 def _observe(count, bins, probabilities, observed, seen):  # pragma: no cover
-    """Write candidates into `observed`, which is all zeros, and their pitches, ascending, into `seen`: how many."""
+    """Write candidates into `observed`, which is all zeros, and their pitches, ascending, into `seen`: how many.
+
+    Begins with the last, since periods in ascending order are pitches in descending order, nearly sorted so.
+    """
     pitches = 0
-    for k in range(count):
+    for k in range(count - 1, -1, -1):
         place = pitches
         while place > 0 and seen[place - 1] > bins[k]:
             place -= 1
@@ -108,7 +108,7 @@ def _observe(count, bins, probabilities, observed, seen):  # pragma: no cover
                 seen[later] = seen[later - 1]
             seen[place] = bins[k]
             pitches += 1
-        observed[bins[k]] = probabilities[k]
+            observed[bins[k]] = probabilities[k]
     return pitches
 
 
@@ -130,15 +130,40 @@ def _highest(values):  # pragma: no cover
 
 
 @numba.njit(cache=True)
+def _arrive_unvoiced(
+    voiced, unvoiced, beyond, stay, switch, log_unvoiced, log_sums, values, leaving
+):  # pragma: no cover
+    """Values of the unvoiced states from the best ones from which to arrive, and the same less log_sums."""
+    for j in range(len(values)):
+        same, other = unvoiced[j] + stay, voiced[j] + switch
+        best = same if same > other else other
+        value = (best if best > beyond else beyond) + log_unvoiced
+        values[j] = value
+        leaving[j] = value - log_sums[j]
+
+
+@numba.njit(cache=True)
 def _arrive_from_all(leaving, log_steps, best):  # pragma: no cover
-    """best[j] = max over i of the pitches' leaving[reach + i] + log_steps[|i − j|]."""
+    """best[j] = max over i of the pitches' leaving[reach + i] + log_steps[|i − j|]; four distances at a time."""
     n, reach = len(best), len(log_steps) - 1
     for j in range(n):
         best[j] = leaving[reach + j] + log_steps[0]
-    for distance in range(1, reach + 1):
-        step, below, above = log_steps[distance], leaving[reach - distance :], leaving[reach + distance :]
+    for distance in range(1, reach - 2, 4):
+        step1, step2 = log_steps[distance], log_steps[distance + 1]
+        step3, step4 = log_steps[distance + 2], log_steps[distance + 3]
+        below, above = leaving[reach - distance - 3 :], leaving[reach + distance :]
         for j in range(n):
-            nearer = (below[j] if below[j] > above[j] else above[j]) + step
+            one = (below[j + 3] if below[j + 3] > above[j] else above[j]) + step1
+            two = (below[j + 2] if below[j + 2] > above[j + 1] else above[j + 1]) + step2
+            three = (below[j + 1] if below[j + 1] > above[j + 2] else above[j + 2]) + step3
+            four = (below[j] if below[j] > above[j + 3] else above[j + 3]) + step4
+            nearer, farther = one if one > two else two, three if three > four else four
+            nearer = nearer if nearer > farther else farther
+            best[j] = nearer if nearer > best[j] else best[j]
+    for distance in range(reach - reach % 4 + 1, reach + 1):
+        below, above = leaving[reach - distance :], leaving[reach + distance :]
+        for j in range(n):
+            nearer = (below[j] if below[j] > above[j] else above[j]) + log_steps[distance]
             best[j] = nearer if nearer > best[j] else best[j]
 
 

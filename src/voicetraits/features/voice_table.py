@@ -115,13 +115,12 @@ def voice_table_columns(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
 
 def fundamental_hz(gated: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """F0 of each window by the cepstrum, as seewave's fund with 50 % overlap: (windows,) in Hz, NaN where silent."""
-    frames = _frames(gated, _WINDOW_LENGTH // 2)  # (windows, samples)
+    frames = _frames(_filled(gated, np.float32(_TINY)), _WINDOW_LENGTH // 2)  # (windows, samples)
     f0_hz = np.full(len(frames), np.nan)
-    sounding = np.flatnonzero(frames.any(axis=1))
+    sounding = np.flatnonzero(_sounding(gated, len(frames), _WINDOW_LENGTH // 2, _WINDOW_LENGTH))
     if not len(sounding):
         return f0_hz
-    filled = _frames(np.where(gated == 0, np.float32(_TINY), gated), _WINDOW_LENGTH // 2)
-    spectra = scipy.fft.rfft(filled if len(sounding) == len(filled) else filled[sounding], axis=1)
+    spectra = scipy.fft.rfft(frames if len(sounding) == len(frames) else frames[sounding], axis=1)
     # The logarithm of the power is twice that of the amplitude: its cepstrum has the same peak.
     power = np.square(spectra.real)
     power += np.square(spectra.imag)
@@ -211,12 +210,37 @@ def _gate(samples, threshold):  # pragma: no cover
 
 
 @numba.njit(cache=True)
+def _filled(samples, value):  # pragma: no cover
+    """The samples, `value` in place of zeros."""
+    filled = np.empty_like(samples)
+    for i in range(len(samples)):
+        filled[i] = value if samples[i] == 0 else samples[i]
+    return filled
+
+
+@numba.njit(cache=True)
+def _sounding(samples, windows, hop_length, length):  # pragma: no cover
+    """Which windows are not all zeros."""
+    result = np.zeros(windows, np.bool_)
+    for t in range(windows):
+        i, end = t * hop_length, min(t * hop_length + length, len(samples))
+        while i < end and samples[i] == 0:
+            i += 1
+        result[t] = i < end
+    return result
+
+
+@numba.njit(cache=True, fastmath={"reassoc", "contract"})
 def _decimate(samples, filter_, step):  # pragma: no cover
     """Every `step`-th sample of the filtered samples; zeros beyond the ends."""
     half = len(filter_) // 2
     padded = np.zeros(len(samples) + 2 * half, np.float32)
-    padded[half : half + len(samples)] = samples
+    for i in range(len(samples)):
+        padded[half + i] = samples[i]
     low = np.empty((len(samples) + step - 1) // step, np.float32)
     for i in range(len(low)):
-        low[i] = np.dot(padded[i * step : i * step + 2 * half + 1], filter_)
+        near, total = padded[i * step : i * step + len(filter_)], np.float32(0.0)
+        for k in range(len(filter_)):
+            total += near[k] * filter_[k]
+        low[i] = total
     return low

@@ -18,25 +18,30 @@ def normalised_differences(samples, hop_length, correlation, min_period):  # pra
 
     Args:
         samples: (n,), frame t begins at t · hop_length.
-        correlation: (frames, 1 + max_period), the frames' autocorrelation.
+        correlation: (1 + max_period, frames), the frames' autocorrelation.
 
     Returns:
         (frames, max_period − min_period + 1), for lags min_period … max_period.
     """
-    frames, lags = correlation.shape
+    lags, frames = correlation.shape
+    energy, squares = correlation[0], np.empty(frames)
+    lost = np.zeros(frames)  # energy that the lagged frame has lost
+    cumulated = np.zeros(frames)
+    normalised = np.empty((lags - min_period, frames))
+    for lag in range(1, lags):
+        for t in range(frames):
+            value = np.float64(samples[t * hop_length + lag - 1])
+            squares[t] = value * value
+        row, r = normalised[max(lag - min_period, 0)], correlation[lag]
+        for t in range(frames):  # a frame a lane
+            lost[t] += squares[t]
+            difference = 2 * (energy[t] - r[t]) - lost[t]
+            cumulated[t] += difference
+            row[t] = difference * lag / (cumulated[t] + _TINY)
     differences = np.empty((frames, lags - min_period))
-    difference, mean = np.empty(lags), np.empty(lags)
     for t in range(frames):
-        x, r = samples[t * hop_length :], correlation[t]
-        lost = 0.0  # energy that the lagged frame has lost
-        cumulated = 0.0
-        for lag in range(1, lags):
-            lost += x[lag - 1] * x[lag - 1]
-            difference[lag] = 2 * (r[0] - r[lag]) - lost
-            cumulated += difference[lag]
-            mean[lag] = cumulated
-        for lag in range(min_period, lags):
-            differences[t, lag - min_period] = difference[lag] / (mean[lag] / lag + _TINY)
+        for k in range(lags - min_period):
+            differences[t, k] = normalised[k, t]
     return differences
 
 
@@ -69,7 +74,11 @@ def candidates(
     """
     most = bins.shape[1]
     thresholds = len(tails) - 1
-    step = np.exp(-boltzmann)
+    levels, powers = np.empty(thresholds), np.empty(most + 1)
+    for i in range(thresholds):
+        levels[i] = (i + 1) / thresholds
+    for k in range(most + 1):
+        powers[k] = np.exp(-boltzmann * k)
     trough = np.empty(most + 1, np.int64)
     share = np.empty(most)
     factor = np.empty(most)  # e^−λk of the troughs below the threshold, 0 of the others
@@ -80,7 +89,7 @@ def candidates(
         troughs, lowest = _troughs(d, trough)
         share[:troughs], factor[:troughs], entering[:] = 0.0, 0.0, -1
         for k in range(troughs - 1, -1, -1):
-            first = _first_above(d[trough[k]], thresholds)
+            first = _first_above(d[trough[k]], levels)
             following[k] = entering[first]
             entering[first] = k
         below, since = 0, 0
@@ -94,16 +103,16 @@ def candidates(
             if below == 0:
                 share[lowest] += NO_TROUGH_PROBABILITY * weight
             else:
-                weight *= (1 - step) / (1 - step**below)
+                weight *= (1 - powers[1]) / (1 - powers[below])
                 for j in range(troughs):
                     share[j] += weight * factor[j]
             while k >= 0:
                 place = 0
                 for j in range(k):
                     place += factor[j] > 0
-                factor[k] = step**place
+                factor[k] = powers[place]
                 for j in range(k + 1, troughs):
-                    factor[j] *= step
+                    factor[j] *= powers[1]
                 below += 1
                 k = following[k]
         count = 0
@@ -151,15 +160,15 @@ def _troughs(d, trough):  # pragma: no cover
 
 
 @numba.njit(cache=True)
-def _first_above(height, thresholds):  # pragma: no cover
+def _first_above(height, levels):  # pragma: no cover
     """Which of the thresholds is the first above `height`; their number where none is."""
-    if height >= 1:
-        return thresholds
-    i = max(int(height * thresholds), 0)
-    while i > 0 and height < i / thresholds:
-        i -= 1
-    while height >= (i + 1) / thresholds:
-        i += 1
+    i = len(levels)
+    if height < 1:
+        i = max(int(height * i), 0)
+        while i > 0 and height < levels[i - 1]:
+            i -= 1
+        while height >= levels[i]:
+            i += 1
     return i
 
 
