@@ -1,10 +1,12 @@
 """What models see of clips under each condition, computed in parallel, each finished shard kept in the work store."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +16,7 @@ from voicetraits.augmentation.pitch import Voice
 from voicetraits.conditions import hear
 from voicetraits.errors import DataError
 from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
-from voicetraits.files import sha256_of, write_parquet
+from voicetraits.files import sha256_of
 from voicetraits.front_ends.front_end import FrontEnd
 from voicetraits.models.saved import Config
 from voicetraits.net_inputs import front_end_of
@@ -167,17 +169,12 @@ def _entries_of_shard(
     keys = {(name, maker): plain_key(base, digest, name, repr(maker), *utterance_ids) for name, maker in kinds}
     entries = {kind: store.get(_KIND, key) for kind, key in keys.items()}
     missing = [kind for kind, entry in entries.items() if entry is None]
-    rows: dict[tuple[str, Maker], list[dict]] = {kind: [] for kind in missing}
-    for utterance_id, samples in _samples(shard, utterance_ids) if missing else ():
-        voice = Voice(samples.astype(np.float32) / 32768)
-        heard = {name: hear(voice, name, utterance_id) for name in dict.fromkeys(name for name, _ in missing)}
-        for name, maker in missing:
-            made = _made(maker, heard[name].samples, f"{utterance_id} under {name}")
-            values = {"changed": heard[name].changed, "shape": list(made.shape), "values": made.ravel()}
-            rows[name, maker].append({"utterance_id": utterance_id, **values})
-    for kind in missing:
-        table = pa.Table.from_pylist(rows[kind], _SCHEMA)
-        entries[kind] = store.put(_KIND, keys[kind], lambda folder, table=table: write_parquet(table, folder / _FILE))
+    if missing:
+        with store.scratch() as folder:
+            files = {kind: folder / f"{number}.parquet" for number, kind in enumerate(missing)}
+            _write_inputs(shard, set(utterance_ids), files)
+            for kind, file in files.items():
+                entries[kind] = store.put(_KIND, keys[kind], lambda entry, file=file: file.rename(entry / _FILE))
     return [entries[kind] for kind in kinds]
 
 
@@ -191,18 +188,37 @@ _SCHEMA = pa.schema(
 )
 
 
-def _samples(shard: Path, utterance_ids: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
-    """Names and int16 samples of some clips of a shard, an archive at a time in memory."""
-    wanted, archives = set(utterance_ids), pq.ParquetFile(shard)
-    for row_group in range(archives.num_row_groups):
-        clips = archives.read_row_group(row_group)
-        for utterance_id, samples in zip(clips["utterance_id"].to_pylist(), clips["samples"], strict=True):
-            if utterance_id in wanted:
-                yield utterance_id, samples.values.to_numpy()
+def _write_inputs(shard: Path, wanted: set[str], files: Mapping[tuple[str, Maker], Path]) -> None:
+    """Write the inputs of some clips of a shard, one file for each kind, an archive at a time in memory."""
+    archives = pq.ParquetFile(shard)
+    with ExitStack() as stack:
+        writers = {
+            kind: stack.enter_context(pq.ParquetWriter(file, _SCHEMA, compression="zstd"))
+            for kind, file in files.items()
+        }
+        for row_group in range(archives.num_row_groups):
+            clips = archives.read_row_group(row_group, columns=["utterance_id", "samples"])
+            rows: dict[tuple[str, Maker], list[dict]] = {kind: [] for kind in files}
+            for utterance_id, samples in zip(clips["utterance_id"].to_pylist(), clips["samples"], strict=True):
+                if utterance_id in wanted:
+                    for kind, row in _rows(utterance_id, samples.values.to_numpy(), list(files)).items():
+                        rows[kind].append(row)
+            for kind, writer in writers.items():
+                writer.write_table(pa.Table.from_pylist(rows[kind], _SCHEMA))
 
 
-def _made(maker: Maker, samples: np.ndarray, which: str) -> np.ndarray:
-    try:
-        return maker(samples)
-    except DataError as error:
-        raise DataError(f"{which}: {error}") from None
+def _rows(
+    utterance_id: str, samples: np.ndarray, kinds: Sequence[tuple[str, Maker]]
+) -> dict[tuple[str, Maker], dict[str, Any]]:
+    """What each kind of inputs holds of one clip."""
+    voice = Voice(samples.astype(np.float32) / 32768)
+    heard = {name: hear(voice, name, utterance_id) for name in dict.fromkeys(name for name, _ in kinds)}
+    rows = {}
+    for name, maker in kinds:
+        try:
+            made = maker(heard[name].samples)
+        except DataError as error:
+            raise DataError(f"{utterance_id} under {name}: {error}") from None
+        plain = {"utterance_id": utterance_id, "changed": heard[name].changed}
+        rows[name, maker] = {**plain, "shape": made.shape, "values": made.ravel()}
+    return rows
