@@ -178,6 +178,7 @@ EPOCHS = {"dnn": 12, "cnn1d": 8, "lstm": 10, "resnet34": 4}
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("error:The structure of `inputs`")
 @pytest.mark.parametrize("name", NETS)
 def test_learns_pitch_from_sounds(name, tmp_path, store):
     """From samples to ONNX, as the stage does it: clips of another seed are told apart by what has been saved."""

@@ -94,7 +94,9 @@ class Predictor:
         self._classes = model.output_shape[-1]
         signature = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs]
         # Of any length, so that TensorFlow prepares it once. Keras' own `predict` does so for each length.
-        self._call = tf.function(lambda *inputs: model(inputs, training=False), input_signature=signature)
+        self._call = tf.function(
+            lambda *inputs: model(inputs if len(inputs) > 1 else inputs[0], training=False), input_signature=signature
+        )
 
     def __call__(self, batches: Batches) -> np.ndarray:
         """Probabilities of each clip, (n, classes) float64; where rows are examples, the mean over a clip's rows."""
