@@ -1,19 +1,37 @@
 """Which of the library's files a module needs, so that what they made can be kept until one of them changes."""
 
 import ast
+import json
+import platform
+from collections.abc import Sequence
+from hashlib import sha256
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from voicetraits.files import sha256_of
 
 _LIBRARY = "voicetraits"
 
 
-def code_of(*modules: str) -> dict[str, str]:
-    """sha256 of the files of the named modules, and of all of the library that they import, in turn, by module name.
+def key_of(*parts: Any, modules: Sequence[str], versions: Sequence[str]) -> str:
+    """A key for the work store: sha256 over parts (as JSON has them), code, releases of distributions and machine.
 
-    It does not hang on what else a process has loaded: two stages that use the same code find each other's work.
+    Unlike that of `store.make_key` it does not hang on what else a process has loaded: two stages that use the same
+    code find each other's work, and a run that finds half of its work done finds the rest too.
+
+    Args:
+        modules: whose code counts, with all that they import.
+        versions: distributions whose release may change what comes out.
     """
+    machine = [platform.system(), platform.machine()]
+    content = [parts, code_of(*modules), {name: version(name) for name in versions}, machine]
+    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def code_of(*modules: str) -> dict[str, str]:
+    """sha256 of the files of the named modules, and of all of the library that they import, in turn, by module name."""
     digests: dict[str, str] = {}
     waiting = list(modules)
     while waiting:

@@ -4,14 +4,11 @@ Each shard of audio gives an entry of the work store for each version. Training 
 arrays: any clip at any time, however many there are.
 """
 
-import json
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from hashlib import sha256
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from voicetraits.code import code_of
+from voicetraits.code import key_of
 from voicetraits.errors import DataError
 from voicetraits.files import sha256_of, write_parquet
 from voicetraits.front_ends.front_end import FrontEnd
@@ -161,7 +158,7 @@ def prepare(
         _stored, bases=_bases(front_end, augmentation), front_end=front_end, augmentation=augmentation, store=store
     )
     entries = list(map_in_workers(make, tasks, workers=workers, description=front_end.name, unit="shard"))
-    digest = plain_key(*(sha256_of(entry / name) for entry in entries for name in (_VALUES, _CLIPS)))
+    digest = plain_key(*(store.digests(entry)[name] for entry in entries for name in (_VALUES, _CLIPS)))
     groups = [entries[start : start + len(shards)] for start in range(0, len(entries), len(shards))]
     ids = pd.Index(pd.concat([pd.read_parquet(entry / _CLIPS)["utterance_id"] for entry in groups[0]]))
     return NetInputs(front_end, digest, ids, [_Version(ids, group, front_end.shape) for group in groups])
@@ -203,19 +200,13 @@ class _Version:
 
 def _bases(front_end: FrontEnd, augmentation: Augmentation | None) -> tuple[str, str]:
     """Keys for all that makes a clip itself, and an augmented version, beside the audio."""
-    made_by = [
-        json.dumps([front_end.name, asdict(front_end), platform.system(), platform.machine()], sort_keys=True),
-        json.dumps(code_of(type(front_end).__module__)),
-        *(version(name) for name in _VERSIONS),
-    ]
+    made_by, module = [front_end.name, asdict(front_end)], type(front_end).__module__
+    itself = key_of(made_by, modules=[module], versions=_VERSIONS)
     if augmentation is None:
-        return plain_key(*made_by), ""
-    drawn_by = [
-        json.dumps([asdict(augmentation.params), augmentation.seed], sort_keys=True),
-        json.dumps(code_of("voicetraits.augmentation.augment")),
-        *(version(name) for name in _VERSIONS_OF_AUGMENTATION),
-    ]
-    return plain_key(*made_by), plain_key(*made_by, *drawn_by)
+        return itself, ""
+    drawn_by = [asdict(augmentation.params), augmentation.seed]
+    modules, versions = [module, "voicetraits.augmentation.augment"], (*_VERSIONS, *_VERSIONS_OF_AUGMENTATION)
+    return itself, key_of(made_by, drawn_by, modules=modules, versions=versions)
 
 
 def _stored(

@@ -1,6 +1,6 @@
 """Batches for nets: what is in them, and that seed and epoch alone decide it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -82,7 +82,9 @@ def test_each_clip_once_whole_and_padded_with_nothing(lengths, size):
     some = batches(lengths, size=size)
     for drawn in (of_epoch(some), list(some.in_order())):
         assert sorted(np.concatenate([b.numbers for b in drawn])) == list(range(len(lengths)))
-        assert sum(len(b.numbers) == size for b in drawn) >= len(lengths) // size  # the last one may be smaller
+        sizes = [len(b.numbers) for b in drawn]
+        assert max(sizes) <= size
+        assert min(sizes) >= min(len(lengths), size) // 2
         for batch in drawn:
             for value, mask, number in zip(batch.values, batch.mask, batch.numbers, strict=True):
                 length = lengths[number]
@@ -142,6 +144,14 @@ def test_masks_hold_the_mean_and_leave_padding_alone():
     np.testing.assert_allclose(batch.values[short, :31][changed], 15)
 
 
+def test_long_clips_go_in_fewer_at_a_time():
+    """A minute of log-mel frames each: 32 of them, with all that a net makes of them, are gigabytes."""
+    drawn = list(batches([10] * 59 + [6000] * 5, size=32).in_order())
+    assert sorted(np.concatenate([b.numbers for b in drawn])) == list(range(64))
+    assert max(b.mask.size for b in drawn) <= 16_000
+    assert max(len(b.numbers) for b in drawn) == 32
+
+
 @settings(max_examples=20, deadline=None)
 @given(LENGTHS, st.integers(1, 9))
 def test_rows_as_examples(lengths, size):
@@ -152,6 +162,14 @@ def test_rows_as_examples(lengths, size):
         assert sorted(np.concatenate([b.values[:, 0] for b in drawn])) == wanted
         assert all(b.mask is None and (b.values[:, 0] // 1000 == b.numbers).all() for b in drawn)
         assert max(len(b.values) for b in drawn) <= size
+
+
+@pytest.mark.parametrize("by_row", [False, True])
+def test_devices_get_equal_shares(by_row):
+    some = replace(batches(np.arange(5, 20), by_row=by_row), devices=3)
+    drawn = of_epoch(some)
+    assert {len(b.values) % 3 for b in drawn} == {0}
+    assert set(np.concatenate([b.numbers for b in drawn])) == set(range(15))
 
 
 def test_fixed_length():

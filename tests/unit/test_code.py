@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from voicetraits.code import code_of
+from voicetraits.code import code_of, key_of
 from voicetraits.files import sha256_of
 
 #: Their files are empty.
@@ -24,6 +24,16 @@ def test_digests_are_those_of_the_files():
     import voicetraits.features.filter_banks as module
 
     assert code_of(module.__name__)[module.__name__] == sha256_of(module.__file__)
+
+
+def test_keys():
+    def key(*parts, modules=("voicetraits.errors",), versions=("numpy",)):
+        return key_of(*parts, modules=modules, versions=versions)
+
+    assert key(["a"], 1) == key(["a"], 1)
+    keys = {key(), key("a"), key("a", "b"), key(["a", "b"]), key(versions=()), key(modules=["voicetraits.classes"])}
+    assert len(keys) == 6
+    assert key(("a",), {"x": 1, "y": 2}) == key(["a"], {"y": 2, "x": 1})
 
 
 def test_every_module_that_a_fresh_process_loads_is_named():

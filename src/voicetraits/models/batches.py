@@ -14,6 +14,8 @@ from voicetraits.models.rows import Rows
 _SORTED_TOGETHER = 8
 #: Padded lengths are multiples of it: with few different shapes, TensorFlow prepares less.
 _STEP = 16
+#: Frames of all clips of a batch, padding with them, where clips are whole: 160 s of log-mel.
+_MOST_ROWS = 16_000
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,16 @@ class Batches:
     Attributes:
         rows: the clips with labels and weights.
         front_end: made them.
-        size: clips in a batch.
+        size: clips in a batch at most.
         by_row: each row of a clip is an example.
+        devices: how many share a batch in training: there, its size is a multiple of it, by some clips that come twice.
     """
 
     rows: Rows
     front_end: FrontEnd
     size: int
     by_row: bool
+    devices: int = 1
 
     @property
     def has_mask(self) -> bool:
@@ -61,9 +65,12 @@ class Batches:
         """All clips once, whole and unchanged, sorted by length."""
         clips = self.rows.features
         if not self.by_row:
-            order = np.argsort(clips.lengths, kind="stable")
-            for part in _cut(order, self.size):
-                yield self._batch([clips[number] for number in part], part)
+            lengths = clips.lengths
+            for part in _cut(np.argsort(lengths, kind="stable"), self.size):
+                # Long clips in fewer at a time: nothing is cropped here, and memory grows with the longest.
+                together = max(1, min(self.size, _MOST_ROWS // int(lengths[part[-1]])))
+                for some in _cut(part, together):
+                    yield self._batch([clips[number] for number in some], some)
             return
         for number in range(len(clips)):
             for values in _cut(clips[number], self.size):
@@ -79,7 +86,7 @@ class Batches:
         if self.by_row:
             numbers = np.repeat(np.arange(len(values)), [len(value) for value in values])
             places = np.concatenate([np.arange(len(value)) for value in values])
-            parts = _cut(rng.permutation(len(numbers)), self.size)
+            parts = [self._shared(part) for part in _cut(rng.permutation(len(numbers)), self.size)]
             return len(parts), (self._batch_of_rows(values, numbers[part], places[part]) for part in parts)
         parts = self._in_random_order(np.array([len(value) for value in values]), rng)
         return len(parts), (self._masked_batch(values, part, params, rng) for part in parts)
@@ -90,7 +97,10 @@ class Batches:
         parts = []
         for some in _cut(order, self.size * _SORTED_TOGETHER):
             parts += _cut(some[np.argsort(lengths[some], kind="stable")], self.size)
-        return [parts[place] for place in rng.permutation(len(parts))]
+        return [self._shared(parts[place]) for place in rng.permutation(len(parts))]
+
+    def _shared(self, part: np.ndarray) -> np.ndarray:
+        return np.resize(part, -(-len(part) // self.devices) * self.devices)
 
     def _batch_of_rows(self, values: list[np.ndarray], numbers: np.ndarray, places: np.ndarray) -> Batch:
         rows = [values[number][place] for number, place in zip(numbers, places, strict=True)]
@@ -117,5 +127,8 @@ class Batches:
 
 
 def _cut(values: np.ndarray, size: int) -> list[np.ndarray]:
-    """Consecutive parts of `size`, the last maybe shorter."""
-    return [values[start : start + size] for start in range(0, len(values), size)]
+    """Consecutive parts of up to `size`, as equal as can be.
+
+    A last one with what is left may be a single clip: too little for norms over a batch, or for several GPUs to share.
+    """
+    return np.array_split(values, -(-len(values) // size))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from voicetraits.code import key_of
 from voicetraits.errors import ModelError
 from voicetraits.models import net_runtime
 from voicetraits.models.batches import Batches
@@ -25,7 +26,6 @@ from voicetraits.models.onnx_file import onnx_bytes
 from voicetraits.models.rows import Rows, balance_train, balance_validation
 from voicetraits.models.saved import Log
 from voicetraits.net_inputs import Clips, NetInputs
-from voicetraits.store import make_key
 
 _ARCHITECTURE, _WEIGHTS = "architecture.json", "net.weights.h5"
 #: Largest difference between what Keras and ONNX Runtime say, and how many clips they are asked about.
@@ -64,23 +64,23 @@ class Net:
         training, front_end = params.training, self._inputs.front_end
         train_rows = balance_train(train_rows, training.balance, np.random.default_rng(seed))
         validation = balance_validation(validation, training.balance)
-        key = make_key(
-            net=self._name,
-            params=asdict(params),
-            seed=seed,
-            inputs=self._inputs.digest,
-            rows=[_digest(train_rows), _digest(validation)],
+        key = key_of(
+            [self._name, asdict(params), seed, self._inputs.digest, _digest(train_rows), _digest(validation)],
+            modules=[__name__, self._module.__name__],
             versions=self.versions,
         )
         phases = getattr(self._module, "phases", lambda _: [Phase(training.epochs)])(params.net)
-        with _strategy().scope():
-            model = self._build(params.net, seed)
+        _forget_models(seed)
+        strategy = _strategy()
+        with strategy.scope():
+            model = self._build(params.net)
             _standardise(model, train_rows.features)
             getattr(self._module, "initialise", lambda *_: None)(model, params.net)
             # Without an axis for time, rows are examples.
             by_row = len(model.inputs[0].shape) == len(front_end.shape)
             train_batches, validation_batches = (
-                Batches(rows, front_end, training.batch_size, by_row) for rows in (train_rows, validation)
+                Batches(rows, front_end, training.batch_size, by_row, strategy.num_replicas_in_sync)
+                for rows in (train_rows, validation)
             )
             weights = train(
                 model,
@@ -94,7 +94,8 @@ class Net:
                 key=key,
             )
         # A new one: without an optimizer, and without what training has counted.
-        self._model = self._build(params.net, seed)
+        _forget_models(seed)
+        self._model = self._build(params.net)
         self._model.set_weights(weights)
         self._onnx = onnx_bytes(self._model)
         self._runtime = net_runtime.Model(self._onnx)
@@ -111,11 +112,7 @@ class Net:
         self._model.save_weights(folder / _WEIGHTS)
         (folder / net_runtime.NET).write_bytes(self._onnx)
 
-    def _build(self, params: Any, seed: int) -> keras.Model:
-        # Layers have names, operations between them get numbers: from what a process has made before.
-        keras.utils.clear_session()
-        keras.utils.set_random_seed(seed)
-        tf.config.experimental.enable_op_determinism()
+    def _build(self, params: Any) -> keras.Model:
         return self._module.build(params, self._inputs.front_end.shape, self._classes)
 
     def _compare(self, batches: Batches) -> None:
@@ -145,6 +142,16 @@ def start_tensorflow(training: Training) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(training.threads)
     if not training.gpu:
         tf.config.set_visible_devices([], "GPU")
+
+
+def _forget_models(seed: int) -> None:
+    """Let the next model be the same as in a new process: its weights, and the numbers of operations without names.
+
+    Not within a strategy's scope, which would be forgotten as well.
+    """
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
 
 
 def _strategy() -> tf.distribute.Strategy:

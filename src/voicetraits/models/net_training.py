@@ -135,10 +135,11 @@ def _compile(model: keras.Model, phase: Phase, can_learn: set[str], training: Tr
 def _dataset(batches: Batches, epoch: int, params: NetParams, seed: int, classes: int) -> tf.data.Dataset:
     """The batches of an epoch: inputs, one-hot labels, weights; the next ones are made while one is learnt from."""
 
-    count, drawn = batches.of_epoch(epoch, params=params.augment, seed=seed)
+    count, _ = batches.of_epoch(epoch, params=params.augment, seed=seed)
 
     def generate() -> Iterator[tuple]:
-        for batch in drawn:
+        # Anew each time: with several GPUs, Keras looks at the first batch before it begins.
+        for batch in batches.of_epoch(epoch, params=params.augment, seed=seed)[1]:
             labels = np.eye(classes, dtype=np.float32)[batches.rows.labels[batch.numbers]]
             inputs = batch.values if batch.mask is None else (batch.values, batch.mask)
             yield inputs, labels, batches.rows.weights[batch.numbers]
