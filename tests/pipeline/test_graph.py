@@ -17,8 +17,8 @@ READERS = {
     "corpora.demo": ["scrape"],
     "corpora.demo.sources": ["scrape", "parse_metadata"],
     "corpora": [],  # not the corpus in use
-    "targets": ["split", "evaluate"],  # and the graph has a train stage for each target
-    "seed": ["split", *SOFTMAX, *TFDF, "evaluate"],
+    "targets": ["split", "evaluate", "audit"],  # and the graph has a train stage for each target
+    "seed": ["split", *SOFTMAX, *TFDF, "evaluate", "audit"],
     "extract": ["extract"],
     "metadata": ["parse_metadata"],
     "metadata.age_bins": ["parse_metadata", "split"],
@@ -27,6 +27,10 @@ READERS = {
     "train": SOFTMAX,
     "tfdf": TFDF,
     "evaluate": ["evaluate"],
+    "evaluate.bootstrap_samples": ["evaluate", "audit"],
+    "evaluate.confidence": ["evaluate", "audit"],
+    "audit": ["audit"],
+    "tune": [],  # read by hand
     "compute": [],  # where it runs does not change what comes out
 }
 

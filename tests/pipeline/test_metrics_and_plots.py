@@ -24,6 +24,7 @@ CHARTS = {
     "metrics/plots/calibration.csv": "Calibration",
     "metrics/plots/importance.csv": "Importance of features",
     "metrics/plots/pitch.csv": "Median pitch by gender",
+    "metrics/audit/learning_curve.csv": "UAR by number of speakers to learn from",
 }
 OVERLAID = ("scores", "roc", "precision_recall", "confusion", "calibration")
 

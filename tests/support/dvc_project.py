@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STAGES = [
     "scrape", "extract", "parse_metadata", "featurize", "split",
     "train_softmax@gender", "train_softmax@age", "train_tfdf@gender", "train_tfdf@age", "evaluate",
+    "audit",
 ]  # fmt: skip
 
 #: Params of a run that takes seconds: few speakers, short training, coarse intervals.
