@@ -1,14 +1,12 @@
 """Features, labels and splits -> what scores may owe to leaks, rooms and wrong labels; a list of labels to review."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from voicetraits import params, stage
-from voicetraits.auditing.audit import AuditParams, Inputs, audit_target
+from voicetraits.auditing.audit import AuditParams, Inputs, audit_target, in_words
 from voicetraits.auditing.bootstrap import Confidence, Samples
-from voicetraits.auditing.learners import LEARNERS
 from voicetraits.auditing.pauses import pause_statistics
 from voicetraits.classes import Targets
 from voicetraits.examples import read_splits
@@ -18,7 +16,7 @@ from voicetraits.splitting import speaker_groups
 
 #: Keys of the section `evaluate` that hold for these intervals as well.
 INTERVALS = {"bootstrap_samples": Samples, "confidence": Confidence}
-FEATURES, SUSPECTS = Path("data/features"), Path("data/label_suspects.csv")
+FEATURES = Path("data/features")
 
 
 def main() -> None:
@@ -49,35 +47,14 @@ def main() -> None:
             metrics[target] = {"skipped": 1}
             continue
         audit = audit_target(target, inputs, settings, seed=seed, **intervals)
-        say(target, audit.metrics)
+        for line in in_words(audit.metrics):
+            print(f"audit: {target}: {line}")
         metrics[target] = audit.metrics
         suspects.append(audit.suspects)
         curves.append(audit.curve)
     write_json(metrics, Path("metrics/audit.json"))
-    write_csv(pd.concat(suspects), SUSPECTS)
+    write_csv(pd.concat(suspects), Path("data/label_suspects.csv"))
     write_csv(pd.concat(curves), Path("metrics/audit/learning_curve.csv"))
-
-
-def say(target: str, metrics: dict[str, Any]) -> None:
-    for model, figures in metrics["random_clip_split"].items():
-        print(
-            f"audit: {target}: a random split of clips claims {spread(figures, 'gap')} more UAR than holds for unheard "
-            f"speakers ({model})"
-        )
-    pauses = metrics["pauses"]
-    if pauses.get("far_above_chance"):
-        probes = ", ".join(f"{spread(pauses[name], 'uar')} ({name})" for name in pauses if name in LEARNERS)
-        print(
-            f"audit: {target}: pauses without any voice tell the class with UAR {probes}, chance being "
-            f"{pauses['chance']:.2f} and the source alone {pauses['source_alone']['uar']:.2f}: models may learn rooms "
-            f"instead of voices; look at figures across sources before you trust those within"
-        )
-    if speakers := metrics["suspects"].get("speakers"):
-        print(f"audit: {target}: {speakers} speakers' labels to review in {SUSPECTS}")
-
-
-def spread(figures: dict[str, float], name: str) -> str:
-    return f"{figures[name]:.3f} ({figures[f'{name}_low']:.3f} to {figures[f'{name}_high']:.3f})"
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ Seed = Annotated[int, pydantic.Field(ge=0, lt=2**31)]
 SECTIONS = (
     "corpus", "corpora", "targets", "seed", "extract", "metadata", "featurize", "split",
     "train", "tfdf", "nets", "net", "augment", "calibration",
-    "evaluate", "stress", "audit", "explain", "report", "tune", "compute",
+    "evaluate", "stress", "audit", "explain", "tune", "compute",
 )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ READERS = {
     "stress": ["stress"],
     "explain": ["explain"],
     "audit": ["audit"],
+    "tune": [],  # read by hand
     "compute": [],  # where it runs does not change what comes out
 }
 

@@ -29,6 +29,7 @@ CHARTS = {
     "metrics/plots/importance.csv": "Importance of features",
     "metrics/plots/pitch.csv": "Median pitch by gender",
     "metrics/plots/stress.csv": "UAR under stress",
+    "metrics/audit/learning_curve.csv": "UAR by number of speakers to learn from",
 }
 #: The same of explain.
 EXPLAINED = {

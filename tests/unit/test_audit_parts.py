@@ -102,6 +102,11 @@ def test_a_class_that_is_not_there_to_learn_gets_nothing():
     assert (probabilities[:, 1] == 0).all()
 
 
+def test_a_single_class_is_all_there_is_to_answer():
+    clips = labelled(10)
+    assert (linear(clips.take(clips.labels == 1), clips.values, 0) == [0, 1]).all()
+
+
 def test_out_of_fold_never_learns_from_the_fold_nor_from_the_distrusted():
     clips = labelled(10)
     fold_of, trusted, seen = speaker_folds(clips, 5, 0), clips.speakers != "s003", []

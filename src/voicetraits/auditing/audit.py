@@ -151,3 +151,26 @@ def _list_suspects(
     table = suspects_table(target, verdict, clips, inputs.metadata, inputs.features)
     stated = {name: int((table["stated"] == name).sum()) for name in clips.classes}
     return {**counts, "speakers": len(table), **stated}, table
+
+
+def in_words(metrics: Mapping[str, Any]) -> list[str]:
+    """What a person should know of an audit's metrics, a line each."""
+    lines = [
+        f"a random split of clips claims {_spread(figures, 'gap')} more UAR than holds for unheard speakers ({model})"
+        for model, figures in metrics["random_clip_split"].items()
+    ]
+    pauses = metrics["pauses"]
+    if pauses.get("far_above_chance"):
+        probes = ", ".join(f"{_spread(pauses[name], 'uar')} ({name})" for name in pauses if name in LEARNERS)
+        lines.append(
+            f"pauses without any voice tell the class with UAR {probes}, chance being {pauses['chance']:.2f} and the "
+            f"source alone {pauses['source_alone']['uar']:.2f}: models may learn rooms instead of voices; look at "
+            f"figures across sources before you trust those within"
+        )
+    if speakers := metrics["suspects"].get("speakers"):
+        lines.append(f"{speakers} speakers' labels to review")
+    return lines
+
+
+def _spread(figures: Mapping[str, float], name: str) -> str:
+    return f"{figures[name]:.3f} ({figures[f'{name}_low']:.3f} to {figures[f'{name}_high']:.3f})"

@@ -48,8 +48,12 @@ LEARNERS: dict[str, Learner] = {"linear": linear, "trees": trees}
 
 
 def _fit_predict(model, train: Clips, prepare: Callable[[np.ndarray], np.ndarray], values: np.ndarray) -> np.ndarray:
-    model.fit(prepare(train.values), train.labels, sample_weight=even_weights(train))
     probabilities = np.zeros((len(values), len(train.classes)))
+    present = np.unique(train.labels)
+    if len(present) == 1:  # logistic regression wants two
+        probabilities[:, present] = 1
+        return probabilities
+    model.fit(prepare(train.values), train.labels, sample_weight=even_weights(train))
     probabilities[:, model.classes_] = model.predict_proba(prepare(values))
     return probabilities
 
