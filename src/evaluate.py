@@ -6,8 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from voicetraits import params, stage
+from voicetraits.baselines import baseline_sizes
 from voicetraits.classes import Targets
-from voicetraits.evaluation import EvaluateParams, figures, importance_table, pitch_table, plot_tables, score_table
+from voicetraits.comparison import compare_models, gain_by_size, size_on_disk
+from voicetraits.evaluation import EvaluateParams, figures, score_table
 from voicetraits.examples import read_splits
 from voicetraits.features.table import read_features
 from voicetraits.files import write_csv, write_json
@@ -15,7 +17,9 @@ from voicetraits.model_inputs import inputs_of
 from voicetraits.models import saved
 from voicetraits.models.net_names import Nets
 from voicetraits.parallel import Workers
+from voicetraits.plot_tables import importance_table, pitch_table, plot_tables
 from voicetraits.predictions import predict_baselines, predict_test_clips
+from voicetraits.slices import lead_figures, slice_clips, slice_table
 from voicetraits.store import ComputeParams, Store
 
 #: Models that see the functionals; the params' `nets` stand beside them.
@@ -35,8 +39,10 @@ def main() -> None:
 
     features = read_features(Path("data/features"))
     metadata = pd.read_parquet("data/metadata.parquet")
+    clips = pd.read_parquet("data/audio/clips.parquet", columns=["utterance_id", "duration_seconds"])
+    parts = slice_clips(metadata, clips, features.values)
     data = {"metadata": metadata, "splits": read_splits(Path("data/splits.csv"))}
-    input_sources = {
+    sources = {
         "features": features,
         "audio": Path("data/audio"),
         "store": Store(max_bytes=int(compute.store_gigabytes * 1e9)),
@@ -52,26 +58,35 @@ def main() -> None:
         finals = {name: saved.load(folder / "final") for name, folder in folders.items()}
         classes = next(iter(finals.values())).config.classes
         tables = {
-            name: predict_test_clips(folder, target, features=inputs_of(finals[name].config, **input_sources), **data)
+            name: predict_test_clips(folder, target, features=inputs_of(finals[name].config, **sources), **data)
             for name, folder in folders.items()
         }
         tables |= predict_baselines(target, classes, features=features, **data)
-        scores = score_table(target, tables, classes, settings, seed=seed)
-        results[target] = figures(scores)
-        plots.setdefault("scores", []).append(scores)
+        sizes = baseline_sizes(classes) | {name: size_on_disk(folder / "final") for name, folder in folders.items()}
         importances = {
             name: pd.Series(finals[name].classifier.importances(), finals[name].config.feature_names)
             for name in CLASSIC_MODELS
         }
-        for name, table in plot_tables(target, tables, classes, settings).items():
+        scores = score_table(target, tables, classes, settings, seed=seed)
+        slices = slice_table(target, tables, classes, parts, params=settings, seed=seed)
+        comparisons = compare_models(target, tables, classes, sizes, params=settings, seed=seed)
+        results[target] = figures(scores, lead_figures(slices))
+        own = {
+            "scores": scores,
+            "slices": slices,
+            "comparisons": comparisons,
+            "gain_by_size": gain_by_size(comparisons),
+            "importance": importance_table(target, importances),
+            **plot_tables(target, tables, classes, ece_bins=settings.ece_bins),
+        }
+        for name, table in own.items():
             plots.setdefault(name, []).append(table)
-        plots.setdefault("importance", []).append(importance_table(target, importances))
 
     write_json(results, Path("metrics/evaluate.json"))
     gender = metadata.set_index("utterance_id")["gender"]
     plots["pitch"] = [pitch_table(features.values["f0_median_hz"], gender)]
-    for name, parts in plots.items():
-        write_csv(pd.concat(parts), Path("metrics/plots") / f"{name}.csv")
+    for name, own_parts in plots.items():
+        write_csv(pd.concat(own_parts), Path("metrics/plots") / f"{name}.csv")
 
 
 def remove_stale(folder: Path, models: tuple[str, ...], targets: tuple[str, ...]) -> None:

@@ -7,13 +7,14 @@ import pandas as pd
 from voicetraits import params, stage
 from voicetraits.classes import AgeBins, Targets
 from voicetraits.files import write_csv, write_json
-from voicetraits.splitting import SplitParams, count_sides, split_speakers
+from voicetraits.side_counts import count_sides
+from voicetraits.splitting import SplitParams, split_speakers
 
 
 def main() -> None:
     all_params = params.load()
     metadata = pd.read_parquet(
-        "data/metadata.parquet", columns=["utterance_id", "speaker_id", "archive", "gender", "age_group"]
+        "data/metadata.parquet", columns=["utterance_id", "speaker_id", "source", "archive", "gender", "age_group"]
     )
     clips = pd.read_parquet("data/audio/clips.parquet", columns=["utterance_id", "audio_sha256", "duration_seconds"])
     age_bins = params.get(all_params, "metadata.age_bins", AgeBins)

@@ -11,11 +11,13 @@ from voicetraits.examples import read_splits
 from voicetraits.features.table import read_features
 from voicetraits.files import write_csv, write_json
 from voicetraits.models import saved
+from voicetraits.models.net_names import Nets
 from voicetraits.parallel import Workers
 from voicetraits.store import ComputeParams, Store
 from voicetraits.stress import COLUMNS, StressParams, figures, score_under_stress
 
-MODELS = ("softmax", "tfdf")
+#: Models that see the functionals; the params' `nets` stand beside them.
+CLASSIC_MODELS = ("softmax", "tfdf")
 SCORES, TABLE = Path("metrics/stress.json"), Path("metrics/plots/stress.csv")
 
 
@@ -32,7 +34,8 @@ def main() -> None:
         write_csv(pd.DataFrame(columns=COLUMNS), TABLE)
         return
     store = Store(max_bytes=int(compute.store_gigabytes * 1e9))
-    folders = {target: {name: Path("data/models") / name / target for name in MODELS} for target in targets}
+    models = (*CLASSIC_MODELS, *params.get(all_params, "nets", Nets))
+    folders = {target: {name: Path("data/models") / name / target for name in models} for target in targets}
     skipped = [target for target, own in folders.items() if any(map(saved.is_skipped, own.values()))]
     results = score_under_stress(
         Path("data/audio"),

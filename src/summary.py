@@ -9,7 +9,7 @@ import pandas as pd
 from voicetraits import params, stage
 from voicetraits.errors import DataError
 
-FIGURES = Path("metrics/evaluate.json")
+FIGURES, SLICES = Path("metrics/evaluate.json"), Path("metrics/plots/slices.csv")
 SHOWN = ("uar", "accuracy", "roc_auc", "log_loss", "ece")
 
 
@@ -19,6 +19,7 @@ def main() -> None:
     corpus = params.load()["corpus"]
     print(f"\nTest speakers of the corpus `{corpus}`, none of whom the models have heard:\n")
     print(table(json.loads(FIGURES.read_text(encoding="utf-8"))))
+    print(f"\nLowest on: {weakest(pd.read_csv(SLICES))}.")
     if corpus == "demo":
         print("\nThese voices are synthetic: the figures show that the machinery works, and say nothing about people.")
     clips = Path("data/audio/clips.parquet")
@@ -47,6 +48,18 @@ def table(figures: dict[str, Any]) -> str:
     columns = ["target", "model", "on", "uar", "uar 95 %", *SHOWN[1:]]
     lines = pd.DataFrame(rows, columns=columns).to_string(index=False).splitlines()
     return "\n".join([*(line.rstrip() for line in lines), *skipped])
+
+
+def weakest(slices: pd.DataFrame) -> str:
+    """The part of the clips on which each model does worst, from metrics/plots/slices.csv."""
+    worst = slices[slices["is_worst"]]
+    return (
+        "; ".join(
+            f"{row.target}, {row.model}: {row.slice.replace('_', ' ')} {row.part} ({row.uar:.3f})"
+            for row in worst.itertuples()
+        )
+        or "no part, for want of speakers"
+    )
 
 
 if __name__ == "__main__":

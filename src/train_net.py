@@ -9,6 +9,7 @@ import pandas as pd
 
 from voicetraits import params, stage
 from voicetraits.augmentation.params import AugmentParams
+from voicetraits.calibration import CalibrationParams
 from voicetraits.classes import CLASSES
 from voicetraits.curves import recorded_curves
 from voicetraits.examples import read_splits
@@ -38,8 +39,9 @@ def main() -> None:
     training, net = read_training_and_net(all_params, name, module.Params)
     store = Store(max_bytes=int(compute.store_gigabytes * 1e9))
     metadata, splits = pd.read_parquet("data/metadata.parquet"), read_splits(Path("data/splits.csv"))
-    # Of all targets, so that these share the versions.
-    learnt_from = metadata["speaker_id"].isin(splits.loc[splits["side"] == "train", "speaker_id"])
+    # Of all targets, so that these share the versions. Of several folds, the final model learns from almost everyone.
+    taking_part = splits[splits["side"] == "train"] if splits["fold"].nunique() == 1 else splits
+    learnt_from = metadata["speaker_id"].isin(taking_part["speaker_id"])
     inputs = prepare(
         Path("data/audio"),
         module.front_end(net),
@@ -59,6 +61,7 @@ def main() -> None:
             name,
             target,
             NetParams(training, net, augment),
+            calibration=params.get(all_params, "calibration", CalibrationParams),
             new_model=partial(Net, name=name, inputs=inputs, checkpoints=checkpoints),
             features=inputs,
             metadata=metadata,

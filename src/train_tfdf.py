@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from voicetraits import params, stage
+from voicetraits.calibration import CalibrationParams
 from voicetraits.classes import CLASSES
 from voicetraits.curves import recorded_curves
 from voicetraits.examples import read_splits
@@ -29,6 +30,7 @@ def main() -> None:
             target,
             params.get(all_params, "tfdf", tfdf.Params),
             new_model=tfdf.Model,
+            calibration=params.get(all_params, "calibration", CalibrationParams),
             features=read_features(Path("data/features")),
             metadata=pd.read_parquet("data/metadata.parquet"),
             splits=read_splits(Path("data/splits.csv")),

@@ -8,6 +8,11 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
 
+def baseline_sizes(classes: Sequence[str]) -> dict[str, int]:
+    """Baseline: bytes of the 64-bit numbers that it keeps, a share for each class, or threshold and steepness."""
+    return {"majority": 8 * len(classes), "pitch_threshold": 16}
+
+
 def majority(train_labels: np.ndarray, classes: int, clips: int) -> np.ndarray:
     """Always answer the commonest class of the training clips: their class shares for every clip, (clips, classes)."""
     shares = np.bincount(train_labels, minlength=classes) / len(train_labels)

@@ -1,5 +1,6 @@
 """The targets and their classes, in the order in which every model and table has them."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -25,6 +26,18 @@ Target = Literal["gender", "age"]
 def classes_of(target: str, age_bins: AgeBins) -> tuple[str, ...]:
     """The classes of a target under this setting."""
     return AGE_BINS[age_bins] if target == "age" else CLASSES[target]
+
+
+def positions(classes: Sequence[str]) -> tuple[int, ...] | None:
+    """Place of each class in its order, from young to old; None where classes have no order.
+
+    >>> positions(("youth", "senior"))
+    (0, 2)
+    """
+    for names in AGE_BINS.values():
+        if set(classes) <= set(names):
+            return tuple(names.index(name) for name in classes)
+    return None
 
 
 def _each_once(targets: tuple[Target, ...]) -> tuple[Target, ...]:

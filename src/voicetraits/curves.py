@@ -17,9 +17,9 @@ from voicetraits.training import OpenLog
 def recorded_curves(folder: Path, figures: Sequence[str]) -> Iterator[OpenLog]:
     """Record the figures of each step below `folder`, anew: as DVCLive does, and in one table, `curves.csv`.
 
-    Yields a function that opens the log of a fold: fold 0 logs `loss/train`, fold 3 `fold-3/loss/train`. Where nothing
-    is logged (the target was skipped), the table and the files of `figures` hold a header only, so that plots still
-    find them.
+    Yields a function that opens the log of a fold: fold 0 logs `loss/train`, fold 3 `fold-3/loss/train`, and the model
+    that inference loads, where it is none of the folds', `final/loss/train`. Where nothing is logged (the target was
+    skipped), the table and the files of `figures` hold a header only, so that plots still find them.
 
     Raises:
         DataError: git has no commit yet, without which DVCLive does not start.
@@ -48,7 +48,7 @@ def recorded_curves(folder: Path, figures: Sequence[str]) -> Iterator[OpenLog]:
 class _Log:
     def __init__(self, live: Live, fold: str, rows: list[tuple]) -> None:
         self._live, self._fold, self._rows = live, fold, rows
-        self._prefix = "" if fold == "0" else f"fold-{fold}/"
+        self._prefix = {"0": "", "final": "final/"}.get(fold, f"fold-{fold}/")
 
     def __call__(self, step: int, figures: Mapping[str, float]) -> None:
         self._live.step = step

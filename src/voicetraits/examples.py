@@ -7,11 +7,18 @@ import pandas as pd
 from voicetraits.classes import CLASSES, LABEL_COLUMN
 
 SIDES = ("train", "val", "test")
+#: Stands in the name of a fold between the source that is learnt from and the one that is tested; others are numbers.
+BETWEEN = "--"
 
 
 def read_splits(path: Path) -> pd.DataFrame:
     """Read splits.csv: target, fold, speaker_id, side, all text, since speakers may be called `007` or `NA`."""
     return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def is_between_sources(fold: str) -> bool:
+    """Whether a fold learns from one source and tests on another."""
+    return BETWEEN in fold
 
 
 def speaker_classes(metadata: pd.DataFrame, target: str) -> pd.Series:
@@ -28,6 +35,26 @@ def speaker_classes(metadata: pd.DataFrame, target: str) -> pd.Series:
     counts = pd.crosstab(submissions["speaker_id"], submissions[column])
     # Of equals, idxmax takes the first column.
     return counts.reindex(columns=list(CLASSES[target]), fill_value=0).idxmax(axis="columns")
+
+
+def final_sides(splits: pd.DataFrame) -> pd.DataFrame:
+    """The split for the model that inference loads, where there are several folds: nobody is tested.
+
+    Of numbered folds, the validation speakers of the first validate, between sources those of all; everybody else who
+    takes part is learnt from.
+
+    Args:
+        splits: the rows of one target.
+
+    Returns:
+        target, fold (`final`), speaker_id, side.
+    """
+    first = splits[splits["fold"] == "0"]
+    validating = (splits if first.empty else first).query("side == 'val'")["speaker_id"]
+    speakers = splits.loc[splits["side"].isin(SIDES), ["target", "speaker_id"]].drop_duplicates()
+    is_val = speakers["speaker_id"].isin(validating)
+    sides = speakers.assign(fold="final", side=is_val.map({True: "val", False: "train"}))
+    return sides.sort_values("speaker_id", ignore_index=True)
 
 
 def select_clips(metadata: pd.DataFrame, splits: pd.DataFrame, target: str, fold: str, side: str) -> pd.DataFrame:

@@ -31,7 +31,7 @@ def predict_test_clips(
     """Load each fold's model from `folder` and predict that fold's test clips.
 
     Returns:
-        utterance_id, speaker_id, label, p_<class>…; a row per test clip.
+        utterance_id, speaker_id, label, fold, raw_<class>…, p_<class>…, refused; a row per test clip and fold.
 
     Raises:
         ModelError: a model is damaged, or does not reproduce the predictions stored at training.
@@ -43,16 +43,27 @@ def predict_test_clips(
         model = saved.load(folder / f"fold-{fold}")
         clips = select_clips(metadata, splits, target, fold, "test")
         values = features.rows(clips["utterance_id"])
-        probabilities = model.predict_proba(values, names=features.names, params=features.params)
-        columns = [f"p_{label}" for label in model.config.classes]
-        known = stored[stored["fold"] == fold].set_index("utterance_id").reindex(clips["utterance_id"], columns=columns)
-        difference = np.abs(known.to_numpy() - probabilities).max()  # NaN where a clip has no stored prediction
-        if not difference <= _TOLERANCE:
+        raw = model.predict_raw(values, names=features.names, params=features.params)
+        classes = model.config.classes
+        known = stored[stored["fold"] == fold].set_index("utterance_id").reindex(clips["utterance_id"])
+        known_raw, known_stated = (
+            known.reindex(columns=[f"{prefix}_{label}" for label in classes]).to_numpy() for prefix in ("raw", "p")
+        )
+        # NaN where a clip has no stored prediction. Calibration may widen what is within the tolerance.
+        differences = known_raw - raw, known_stated - model.calibration.apply(known_raw)
+        difference = max(np.abs(own).max() for own in differences)
+        if not all(np.abs(own).max() <= _TOLERANCE for own in differences):
             raise ModelError(
                 f"{folder / f'fold-{fold}'} does not reproduce its stored test predictions (largest difference "
                 f"{difference:.2g}); train it again with `dvc repro --force train_{model.config.model}`"
             )
-        tables.append(clips.assign(**dict(zip(columns, probabilities.T, strict=True))))
+        stated = model.calibration.apply(raw)
+        columns = {
+            f"{prefix}_{label}": values[:, k]
+            for prefix, values in (("raw", raw), ("p", stated))
+            for k, label in enumerate(classes)
+        }
+        tables.append(clips.assign(fold=fold, **columns, refused=model.calibration.refuses(stated)))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -62,7 +73,8 @@ def predict_baselines(
     """The baselines, fitted on the training clips of each fold, on that fold's test clips.
 
     Returns:
-        name: a table like that of `predict_test_clips`, for `majority` and, for gender, `pitch_threshold`.
+        name: a table with utterance_id, speaker_id, label, fold, p_<class>…, for `majority` and, for gender,
+        `pitch_threshold`.
     """
     tables: dict[str, list[pd.DataFrame]] = {}
     for fold in _folds(splits, target):
@@ -77,20 +89,29 @@ def predict_baselines(
             predicted["pitch_threshold"] = threshold.predict_proba(f0_hz.loc[test["utterance_id"]].to_numpy(), classes)
         for name, probabilities in predicted.items():
             columns = {f"p_{label}": probabilities[:, k] for k, label in enumerate(classes)}
-            tables.setdefault(name, []).append(test.assign(**columns))
+            tables.setdefault(name, []).append(test.assign(fold=fold, **columns))
     return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
 
 
 def by_speaker(clips: pd.DataFrame) -> pd.DataFrame:
     """One row per speaker and label: probabilities from the mean log-probability of the clips.
 
-    A speaker whose age group changed over the years has a row for each.
+    A speaker whose age group changed over the years has a row for each; who is tested in several folds, one in each.
+
+    Args:
+        clips: speaker_id, label, p_<class>…; raw_<class>… and fold, where they are, are kept.
     """
-    columns = [column for column in clips if column.startswith("p_")]
-    logs = np.log(clips[columns].clip(lower=1e-15)).assign(speaker_id=clips["speaker_id"], label=clips["label"])
-    means = np.exp(logs.groupby(["speaker_id", "label"], sort=True)[columns].mean())
-    # Rounded, so that equal clips give equal speakers whatever their number.
-    return means.div(means.sum(axis=1), axis=0).round(12).reset_index()
+    keys = [name for name in ("fold", "speaker_id", "label") if name in clips]
+    parts = []
+    for prefix in ("raw_", "p_"):
+        columns = [column for column in clips if column.startswith(prefix)]
+        if not columns:
+            continue
+        logs = np.log(clips[columns].clip(lower=1e-15)).assign(**{name: clips[name] for name in keys})
+        means = np.exp(logs.groupby(keys, sort=True)[columns].mean())
+        # Rounded, so that equal clips give equal speakers whatever their number.
+        parts.append(means.div(means.sum(axis=1), axis=0).round(12))
+    return pd.concat(parts, axis=1).reset_index()
 
 
 def _folds(splits: pd.DataFrame, target: str) -> list[str]:

@@ -9,7 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from voicetraits.classes import positions
+
 _SMALLEST_PROBABILITY = 1e-15
+#: Share of the clips that is answered where `errors_left` counts.
+COVERAGE = 0.95
 
 
 def score(
@@ -25,12 +29,14 @@ def score(
         ece_bins: equal-width bins of the expected calibration error.
 
     Returns:
-        name: (b,) for uar, accuracy, macro_f1, roc_auc, average_precision, log_loss, ece, and for each class
-        recall_<class> and precision_<class>. roc_auc and average_precision are means over one class against the rest.
+        name: (b,) for uar, accuracy, macro_f1, roc_auc, average_precision, log_loss, ece, errors_left, where classes
+        have an order group_error and within_one_group, and for each class recall_<class> and precision_<class>. roc_auc
+        and average_precision are means over one class against the rest.
     """
-    recall, precision, f1 = _per_class(labels, probabilities.argmax(axis=1), weights, len(classes))
+    predicted = probabilities.argmax(axis=1)
+    recall, precision, f1 = _per_class(labels, predicted, weights, len(classes))
     total = weights.sum(axis=1)
-    right = probabilities.argmax(axis=1) == labels
+    right = predicted == labels
     ranked = [_ranking_scores(probabilities[:, k], labels == k, weights) for k in range(len(classes))]
     floored = np.maximum(probabilities[np.arange(len(labels)), labels], _SMALLEST_PROBABILITY)
     return {
@@ -40,7 +46,9 @@ def score(
         "roc_auc": np.mean([auc for auc, _ in ranked], axis=0),
         "average_precision": np.mean([average for _, average in ranked], axis=0),
         "log_loss": weights @ -np.log(floored) / total,
-        "ece": _expected_calibration_error(probabilities.max(axis=1), right, weights, ece_bins),
+        "ece": expected_calibration_error(probabilities.max(axis=1), right, weights, ece_bins),
+        "errors_left": errors_left(probabilities.max(axis=1), right, weights),
+        **_ordered_scores(labels, predicted, weights, positions(classes)),
         **{f"recall_{name}": recall[k] for k, name in enumerate(classes)},
         **{f"precision_{name}": precision[k] for k, name in enumerate(classes)},
     }
@@ -94,9 +102,52 @@ def _ranking_scores(scores: np.ndarray, positive: np.ndarray, weights: np.ndarra
     return _ratio(above, all_hits * all_misses, np.nan), _ratio((hits * precision).sum(axis=1), all_hits, np.nan)
 
 
-def _expected_calibration_error(
-    confidence: np.ndarray, right: np.ndarray, weights: np.ndarray, bins: int
-) -> np.ndarray:
+def _ordered_scores(
+    labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray, places: tuple[int, ...] | None
+) -> dict[str, np.ndarray]:
+    """How many groups off the answers are in the mean, and the share that is one off at most."""
+    if places is None:
+        return {}
+    distance = np.abs(np.array(places)[predicted] - np.array(places)[labels])
+    total = weights.sum(axis=1)
+    return {"group_error": weights @ distance / total, "within_one_group": weights @ (distance <= 1) / total}
+
+
+def errors_left(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Share of the errors that is left where only the most confident 95 % of the rows are answered, (b,).
+
+    Rows of equal confidence are answered in the same part. Without errors none is left: 0.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    starts = np.flatnonzero(np.diff(confidence[order], prepend=np.inf))
+    rows = np.add.reduceat(weights[:, order], starts, axis=1)  # (b, distinct)
+    errors = np.add.reduceat(weights[:, order] * ~right[order], starts, axis=1)
+    before = np.cumsum(rows, axis=1) - rows
+    room = COVERAGE * rows.sum(axis=1, keepdims=True) - before
+    answered = np.clip(np.divide(room, rows, out=np.zeros_like(rows), where=rows > 0), 0, 1)
+    return _ratio((answered * errors).sum(axis=1), errors.sum(axis=1), 0.0)
+
+
+def answer_scores(right: np.ndarray, refused: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Of a model that may refuse: share and number of rows answered and refused, share of errors among the answers.
+
+    Args:
+        right: (n,) whether the answer is, or would be, right.
+        refused: (n,) whether it is refused.
+        weights: (b, n).
+
+    Returns:
+        coverage, refused and answered_error, each (b,); without an answer there is no error among them: 0.
+    """
+    answered = weights @ ~refused
+    return {
+        "coverage": answered / weights.sum(axis=1),
+        "refused": weights @ refused,
+        "answered_error": _ratio(weights @ (~refused & ~right), answered, 0.0),
+    }
+
+
+def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray, bins: int) -> np.ndarray:
     """Σ over bins of |Σ weight · (right − confidence)| / Σ weight (Guo et al. 2017), (b,)."""
     bin_of = confidence_bins(confidence, bins)
     # One product for all bins: in the bootstrap, `weights` is too large to be read from memory for each of them.

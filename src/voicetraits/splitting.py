@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,15 +10,17 @@ from pydantic import Field
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from voicetraits.allotment import Stratum, assign_sides
+from voicetraits.allotment import Stratum, assign_folds, assign_sides
+from voicetraits.between_sources import cross_corpus_folds, speaker_sources
 from voicetraits.classes import CLASSES, AgeBins, classes_of
 from voicetraits.errors import DataError, ParameterError
-from voicetraits.examples import SIDES, select_clips, speaker_classes
+from voicetraits.examples import SIDES, speaker_classes
 from voicetraits.params import section
 from voicetraits.published_folds import audiomnist_gender_folds
 from voicetraits.words import comparable
 
-_FOLD = "0"  # a holdout has one
+#: Strategy: the sides on which each fold needs a speaker of each class. With few speakers, not every fold can test all.
+_NEEDED = {"holdout": SIDES, "speaker_kfold": ("train", "val"), "cross_corpus": SIDES}
 _COLUMNS = ["target", "fold", "speaker_id", "side"]
 
 
@@ -26,22 +28,28 @@ _COLUMNS = ["target", "fold", "speaker_id", "side"]
 class SplitParams:
     """Section `split` of params.yaml."""
 
-    strategy: Literal["holdout", "audiomnist"]
+    strategy: Literal["holdout", "speaker_kfold", "cross_corpus", "audiomnist"]
+    folds: Annotated[int, Field(ge=2)]
     val_share: Annotated[float, Field(gt=0, lt=1)]
     test_share: Annotated[float, Field(gt=0, lt=1)]
     # Three: one for each side.
     min_speakers_per_class: Annotated[int, Field(ge=3)]
 
     def __post_init__(self) -> None:
-        if self.val_share + self.test_share >= 1:
+        if self.strategy == "holdout" and self.val_share + self.test_share >= 1:
             raise ParameterError(
                 f"params.yaml: `split.test_share` is {self.test_share}; allowed: less than 1 - `split.val_share` "
                 f"({1 - self.val_share:g}), so that speakers are left to train on"
             )
+        if self.strategy == "speaker_kfold" and self.val_share + 1 / self.folds >= 1:
+            raise ParameterError(
+                f"params.yaml: `split.val_share` is {self.val_share}; allowed: less than 1 - 1 / `split.folds` "
+                f"({1 - 1 / self.folds:g}), so that speakers are left to train on"
+            )
 
     @property
     def shares(self) -> dict[str, float]:
-        """Share of the speakers of each side."""
+        """Share of the speakers of each side of a holdout."""
         return {"train": 1 - self.val_share - self.test_share, "val": self.val_share, "test": self.test_share}
 
 
@@ -69,15 +77,16 @@ def split_speakers(
     seed: int,
     age_bins: AgeBins = "groups",
 ) -> Splits:
-    """Give each speaker a side for each target.
+    """Give each speaker a side for each target, in each fold of the strategy.
 
     Each class of the target, and within it each class of the other target, is shared out as nearly as possible in the
-    shares asked for, with a speaker at least of each class on every side. Speakers keep their side as well as can be
-    when others come: who stands where follows the order of a hash of seed and name. Speakers who share an identical
-    clip, or whose names differ only in case, stay together. The order of rows does not matter.
+    shares asked for, with a speaker at least of each class on every side (of folds: in training and validation).
+    Speakers keep their side as well as can be when others come: who stands where follows the order of a hash of seed
+    and name. Speakers who share an identical clip, or whose names differ only in case, stay together. The order of rows
+    does not matter.
 
     Args:
-        metadata: utterance_id, speaker_id, archive, gender, age_group.
+        metadata: utterance_id, speaker_id, archive, gender, age_group; for `cross_corpus` also source.
         clips: utterance_id, audio_sha256.
         age_bins: which classes age has.
 
@@ -91,25 +100,55 @@ def split_speakers(
     rows, skipped, notes = [], [], []
     for target in targets:
         names = classes_of(target, age_bins)
-        kept, left_out = _choose_classes(classes[target], names, groups, target, params.min_speakers_per_class)
-        notes += left_out
-        if len(kept) < 2:
-            skipped.append(target)
-            notes.append(f"{target}: skipped, since fewer than two classes are left")
-            continue
         other = classes["age" if target == "gender" else "gender"]
-        strata = {
-            speaker: Stratum(name, other.get(speaker, "")) for speaker, name in classes[target].items() if name in kept
-        }
-        sides = assign_sides(strata, groups, params.shares, seed)
-        _check_every_side(sides, strata, target)
-        rows += [(target, _FOLD, speaker, sides.get(speaker, "none")) for speaker in groups]
+        strata = {speaker: Stratum(name, other.get(speaker, "")) for speaker, name in classes[target].items()}
+        if params.strategy == "cross_corpus":
+            folds, left_out = cross_corpus_folds(
+                strata, names, speaker_sources(metadata, groups), groups,
+                min_speakers=params.min_speakers_per_class, val_share=params.val_share, seed=seed,
+            )  # fmt: skip
+            reason = "no two sources have two classes in common"
+        else:
+            kept, left_out = _choose_classes(classes[target], names, groups, params.min_speakers_per_class)
+            strata = {speaker: stratum for speaker, stratum in strata.items() if stratum.name in kept}
+            make = {"holdout": _holdout, "speaker_kfold": _speaker_kfold}[params.strategy]
+            folds = make(strata, groups, params, seed) if len(kept) > 1 else {}
+            reason = "fewer than two classes are left"
+        notes += [f"{target}: {note}" for note in left_out]
+        if not folds:
+            skipped.append(target)
+            notes.append(f"{target}: skipped, since {reason}")
+        for fold, sides in folds.items():
+            where = f"{target}, fold {fold}" if len(folds) > 1 else target
+            _check_sides(sides, strata, where, needed=_NEEDED[params.strategy])
+            rows += [(target, fold, speaker, sides.get(speaker, "none")) for speaker in groups]
     if not rows:
         raise DataError(
             f"no target is left to learn ({'; '.join(notes)}): take more archives (`corpora.<corpus>.limit`), or lower "
             f"`split.min_speakers_per_class`"
         )
     return Splits(pd.DataFrame(sorted(rows), columns=_COLUMNS), tuple(skipped), tuple(notes))
+
+
+def _holdout(
+    strata: Mapping[str, Stratum], groups: Mapping[str, str], params: SplitParams, seed: int
+) -> dict[str, dict[str, str]]:
+    return {"0": assign_sides(strata, groups, params.shares, seed)}
+
+
+def _speaker_kfold(
+    strata: Mapping[str, Stratum], groups: Mapping[str, str], params: SplitParams, seed: int
+) -> dict[str, dict[str, str]]:
+    """Fold: speaker: side. Each speaker is tested in one fold, and of the others each fold has its own validate."""
+    names = [str(number) for number in range(params.folds)]
+    tested = assign_folds(strata, groups, names, seed)
+    shares = {"train": 1 - 1 / params.folds - params.val_share, "val": params.val_share}
+    folds = {}
+    for fold in names:
+        rest = {speaker: stratum for speaker, stratum in strata.items() if tested[speaker] != fold}
+        own = dict.fromkeys(strata.keys() - rest.keys(), "test")
+        folds[fold] = own | assign_sides(rest, groups, shares, f"{seed}\0{fold}")
+    return folds
 
 
 def _published(groups: Mapping[str, str], targets: Sequence[str]) -> Splits:
@@ -149,7 +188,7 @@ def speaker_groups(metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, str
 
 
 def _choose_classes(
-    classes: Mapping[str, str], names: Sequence[str], groups: Mapping[str, str], target: str, min_speakers: int
+    classes: Mapping[str, str], names: Sequence[str], groups: Mapping[str, str], min_speakers: int
 ) -> tuple[list[str], list[str]]:
     """The classes that can be learnt, and a line for each that cannot."""
     kept, notes = [], []
@@ -162,62 +201,18 @@ def _choose_classes(
         else:
             kept.append(name)
             continue
-        notes.append(f"{target}: class {name} is left out: {reason}")
+        notes.append(f"class {name} is left out: {reason}")
     return kept, notes
 
 
-def _check_every_side(sides: Mapping[str, str], strata: Mapping[str, Stratum], target: str) -> None:
+def _check_sides(sides: Mapping[str, str], strata: Mapping[str, Stratum], where: str, *, needed: Sequence[str]) -> None:
     there = {(strata[speaker].name, side) for speaker, side in sides.items()}
-    for name in sorted({stratum.name for stratum in strata.values()}):
-        for side in SIDES:
+    for name in sorted({name for name, _ in there}):
+        for side in needed:
             if (name, side) not in there:
                 raise DataError(
-                    f"{target}: no speaker of class {name} is left for {side}, since its speakers share identical "
+                    f"{where}: no speaker of class {name} is left for {side}, since its speakers share identical "
                     f"clips; try another `seed`, or leave the class out by a higher `split.min_speakers_per_class`"
                 )
-
-
-def count_sides(
-    splits: Splits, metadata: pd.DataFrame, clips: pd.DataFrame, age_bins: AgeBins = "groups"
-) -> dict[str, Any]:
-    """Speakers, clips and hours of each target by side and class, for metrics/split.json; of several folds, of each.
-
-    Side `none` has the speakers without a label and those of each class that is left out. `unused` are clips of
-    speakers on a side that have no label, or one that is left out.
-
-    Args:
-        metadata: utterance_id, speaker_id, archive, gender, age_group.
-        clips: utterance_id, duration_seconds.
-    """
-    hours = clips[["utterance_id"]].assign(hours=clips["duration_seconds"] / 3600)
-    metadata = metadata.merge(hours, on="utterance_id")
-    counts: dict[str, Any] = {target: {"skipped": 1} for target in splits.skipped}
-    for target, rows in splits.table.groupby("target"):
-        folds = {
-            fold: _count_fold(splits.table, rows[rows["fold"] == fold], metadata, hours, classes_of(target, age_bins))
-            for fold in sorted(rows["fold"].unique())
-        }
-        counts[target] = folds[_FOLD] if len(folds) == 1 else {f"fold-{fold}": own for fold, own in folds.items()}
-    return counts
-
-
-def _count_fold(
-    table: pd.DataFrame, rows: pd.DataFrame, metadata: pd.DataFrame, hours: pd.DataFrame, classes: Sequence[str]
-) -> dict[str, Any]:
-    """As `count_sides`, of the one target and fold of `rows`."""
-    target, fold = rows[["target", "fold"]].iloc[0]
-    chosen = {side: select_clips(metadata, table, target, fold, side).merge(hours, on="utterance_id") for side in SIDES}
-    sided = {side: {name: _size(own) for name, own in clips.groupby("label")} for side, clips in chosen.items()}
-    nowhere = metadata["speaker_id"].isin(rows.loc[rows["side"] == "none", "speaker_id"])
-    reasons = metadata["speaker_id"].map(speaker_classes(metadata, target)).fillna("unlabelled")
-    aside = {*reasons[nowhere]}
-    left_out = ["unlabelled", *(name for name in classes if name in aside or name not in sided["train"])]
-    return {
-        **sided,
-        "none": {reason: _size(metadata[nowhere & (reasons == reason)]) for reason in left_out},
-        "unused": {"clips": int((~nowhere).sum()) - sum(map(len, chosen.values()))},
-    }
-
-
-def _size(clips: pd.DataFrame) -> dict[str, float]:
-    return {"speakers": clips["speaker_id"].nunique(), "clips": len(clips), "hours": clips["hours"].sum()}
+    if "test" not in sides.values():
+        raise DataError(f"{where}: no speaker is left to test; lower `split.folds`, or take more archives")

@@ -15,7 +15,9 @@ from voicetraits.conditions import hear
 from voicetraits.errors import DataError
 from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
 from voicetraits.files import sha256_of, write_parquet
+from voicetraits.front_ends.front_end import FrontEnd
 from voicetraits.models.saved import Config
+from voicetraits.net_inputs import front_end_of
 from voicetraits.parallel import Workers, map_in_workers
 from voicetraits.store import Store, make_key, plain_key
 
@@ -48,6 +50,27 @@ class Functionals:
         return FeatureExtractor(FeaturizeParams(**json.loads(self.setting)))
 
 
+@dataclass(frozen=True)
+class NetInput:
+    """Makes of a clip what a net sees.
+
+    Attributes:
+        front_end: its name.
+        setting: its settings, as JSON.
+    """
+
+    front_end: str
+    setting: str
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """(n,) int16 → float32 of the front end's shape."""
+        return self._front_end(samples.astype(np.float32) / 32768)
+
+    @cached_property
+    def _front_end(self) -> FrontEnd:
+        return front_end_of(self.front_end, json.loads(self.setting))
+
+
 #: Makes a model's input of a clip, (n,) int16 → float32 of any shape. Frozen: equal ones make equal inputs, and `repr`
 #: says what they are.
 Maker = Callable[[np.ndarray], np.ndarray]
@@ -55,7 +78,12 @@ Maker = Callable[[np.ndarray], np.ndarray]
 
 def maker_of(config: Config) -> Maker:
     """What makes the inputs of this saved model, from its config alone."""
-    return Functionals.of(config.feature_params)
+    if config.runtime is None:
+        return Functionals.of(config.feature_params)
+    (front_end,) = config.feature_names
+    # Made here as well, in the stage's own process: entries in the store are keyed by the modules that it has loaded.
+    front_end_of(front_end, config.feature_params)
+    return NetInput(front_end, json.dumps(dict(config.feature_params), sort_keys=True))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from voicetraits.calibration import Calibration, CalibrationParams, fit
 from voicetraits.classes import CLASSES
-from voicetraits.examples import select_clips
+from voicetraits.examples import final_sides, select_clips
 from voicetraits.features.table import FeatureTable
 from voicetraits.files import write_parquet
 from voicetraits.models import saved
@@ -32,6 +33,7 @@ def train(
     params: Any,
     *,
     new_model: NewModel,
+    calibration: CalibrationParams,
     features: "FeatureTable | NetInputs",
     metadata: pd.DataFrame,
     splits: pd.DataFrame,
@@ -41,9 +43,12 @@ def train(
 ) -> bool:
     """Train the model `name` for `target` on every fold of `splits`, and write it to the empty folder `out`.
 
-    Writes `fold-<n>/` for each fold, `final/` (what inference loads; for a holdout the model of fold 0) and
-    `predictions.parquet` (target, fold, side, utterance_id, speaker_id, label, p_<class>…) for validation and test
-    clips. Where the split skipped the target, only `skipped.json`.
+    Writes `fold-<n>/` for each fold, calibrated on its validation speakers, `final/` (what inference loads) and
+    `predictions.parquet` (utterance_id, speaker_id, label, target, fold, side, and for each class raw_<class>, as the
+    classifier states it, and p_<class>, calibrated) for validation and test clips. Of one fold, its model is the final
+    one; of several, the final one learns from all speakers but some for early stopping, see `final_sides`, and is
+    calibrated on what the folds say of the speakers that they test. Where the split skipped the target, only
+    `skipped.json`.
 
     Returns:
         whether there was something to train.
@@ -55,14 +60,25 @@ def train(
     # A class that the split left out has no clips on any side.
     everything = pd.concat([select_clips(metadata, splits, target, fold, "train") for fold in splits["fold"].unique()])
     classes = [label for label in CLASSES[target] if (everything["label"] == label).any()]
-    predictions = []
-    for fold in sorted(splits["fold"].unique()):
+    folds = sorted(splits["fold"].unique())
+    tables = []
+    for fold in folds:
         sides = {side: select_clips(metadata, splits, target, fold, side) for side in ("train", "val", "test")}
         model = _fit(name, target, params, sides, classes, new_model, features, seed, open_log(fold))
+        held_out = [_predict(model, target, fold, side, sides[side], features) for side in ("val", "test")]
+        model = replace(model, calibration=_calibrate(held_out[0], classes, calibration, target))
         saved.save(model, out / f"fold-{fold}")
-        predictions += [_predict(model, target, fold, side, sides[side], features) for side in ("val", "test")]
-    shutil.copytree(out / "fold-0", out / "final")
-    write_parquet(pd.concat(predictions), out / "predictions.parquet")
+        tables += [_with_stated(table, model) for table in held_out]
+    predictions = pd.concat(tables)
+    if len(folds) == 1:
+        shutil.copytree(out / f"fold-{folds[0]}", out / "final")
+    else:
+        split = final_sides(splits)
+        sides = {side: select_clips(metadata, split, target, "final", side) for side in ("train", "val")}
+        model = _fit(name, target, params, sides, classes, new_model, features, seed, open_log("final"))
+        tested = predictions[predictions["side"] == "test"]
+        saved.save(replace(model, calibration=_calibrate(tested, classes, calibration, target)), out / "final")
+    write_parquet(predictions, out / "predictions.parquet")
     return True
 
 
@@ -103,12 +119,25 @@ def _rows(clips: pd.DataFrame, classes: Sequence[str], features: "FeatureTable |
 def _predict(
     model: saved.SavedModel,
     target: str,
-    fold: Any,
+    fold: str,
     side: str,
     clips: pd.DataFrame,
     features: "FeatureTable | NetInputs",
 ) -> pd.DataFrame:
     values = features.rows(clips["utterance_id"])
-    probabilities = model.predict_proba(values, names=features.names, params=features.params)
-    columns = {f"p_{label}": probabilities[:, i] for i, label in enumerate(model.config.classes)}
-    return clips.assign(target=target, fold=str(fold), side=side, **columns)
+    raw = model.predict_raw(values, names=features.names, params=features.params)
+    columns = {f"raw_{label}": raw[:, k] for k, label in enumerate(model.config.classes)}
+    return clips.assign(target=target, fold=fold, side=side, **columns)
+
+
+def _calibrate(table: pd.DataFrame, classes: Sequence[str], params: CalibrationParams, target: str) -> Calibration:
+    labels = table["label"].map(list(classes).index).to_numpy()
+    raw = table[[f"raw_{label}" for label in classes]].to_numpy()
+    return fit(labels, raw, table["speaker_id"].to_numpy(), params, target=target)
+
+
+def _with_stated(table: pd.DataFrame, model: saved.SavedModel) -> pd.DataFrame:
+    """With the columns p_<class>."""
+    classes = model.config.classes
+    stated = model.calibration.apply(table[[f"raw_{label}" for label in classes]].to_numpy())
+    return table.assign(**{f"p_{label}": stated[:, k] for k, label in enumerate(classes)})

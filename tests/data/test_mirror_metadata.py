@@ -5,7 +5,8 @@ import pytest
 from support.mirror_texts import read_folder
 from voicetraits.examples import SIDES
 from voicetraits.metadata import MetadataParams, build_metadata
-from voicetraits.splitting import SplitParams, count_sides, split_speakers
+from voicetraits.side_counts import count_sides
+from voicetraits.splitting import SplitParams, split_speakers
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +58,7 @@ def test_the_label_as_written_stands_beside_the_one_read(metadata):
 
 def test_the_split_of_real_speakers(texts, metadata):
     clips, table = texts[1], metadata.clips.to_pandas()
-    params = SplitParams(strategy="holdout", val_share=0.2, test_share=0.25, min_speakers_per_class=5)
+    params = SplitParams(strategy="holdout", folds=5, val_share=0.2, test_share=0.25, min_speakers_per_class=5)
     splits = split_speakers(table, clips, params, targets=("gender", "age"), seed=20240501)
     counts = count_sides(splits, table, clips)
     for target, own in (("gender", {"female": 70, "male": 91}), ("age", {"youth": 6, "adult": 68})):

@@ -10,7 +10,7 @@ from sklearn import metrics
 from voicetraits.baselines import PitchThreshold, majority
 from voicetraits.evaluation import EvaluateParams, score_table
 from voicetraits.predictions import by_speaker
-from voicetraits.scores import confidence_bins, interval, score, speaker_weights
+from voicetraits.scores import answer_scores, confidence_bins, interval, score, speaker_weights
 
 CLASSES = {2: ("female", "male"), 3: ("youth", "adult", "senior")}
 
@@ -41,8 +41,31 @@ def by_sklearn(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarra
         "average_precision": metrics.average_precision_score(one_hot, probabilities, average="macro", **weighted),
         "log_loss": metrics.log_loss(labels, probabilities, labels=range(c), **weighted),
         "ece": expected_calibration_error(labels, probabilities, weights, bins),
+        "errors_left": errors_left_by_hand(labels, probabilities, weights),
+        **(ordered_scores(labels, predicted, weights) if c == 3 else {}),
         **{f"recall_{name}": recall[k] for k, name in enumerate(CLASSES[c])},
         **{f"precision_{name}": precision[k] for k, name in enumerate(CLASSES[c])},
+    }
+
+
+def errors_left_by_hand(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> float:
+    """A row at a time, in the order of confidence; of rows of equal confidence each is answered in the same part."""
+    confidence, wrong = probabilities.max(axis=1), probabilities.argmax(axis=1) != labels
+    room, left = 0.95 * weights.sum(), 0.0
+    for level in np.unique(confidence)[::-1]:
+        rows = weights[confidence == level].sum()
+        if rows > 0:
+            part = min(1.0, room / rows)
+            left += part * weights[(confidence == level) & wrong].sum()
+            room -= part * rows
+    return left / weights[wrong].sum() if weights[wrong].sum() else 0.0
+
+
+def ordered_scores(labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    distance = np.abs(labels - predicted)
+    return {
+        "group_error": metrics.mean_absolute_error(labels, predicted, sample_weight=weights),
+        "within_one_group": np.average(distance < 2, weights=weights),
     }
 
 
@@ -123,6 +146,41 @@ def test_a_class_that_is_missing_gives_nan_where_it_is_needed():
     assert all(np.isfinite(values[1]) for values in own.values())
     low, high = interval(own["uar"], 0.95)
     assert low == high == own["uar"][1]
+
+
+def test_age_as_ordered_groups():
+    """By hand: right, one off, two off; a class that is left out still lies between."""
+    labels, answers = np.array([0, 1, 2, 2]), np.array([0, 2, 0, 1])
+    own = score(labels, np.eye(3)[answers], np.ones((1, 4)), classes=CLASSES[3], ece_bins=15)
+    assert own["group_error"][0] == (0 + 1 + 2 + 1) / 4
+    assert own["within_one_group"][0] == 3 / 4
+    own = score(labels[:2], np.eye(2)[[1, 1]], np.ones((1, 2)), classes=("youth", "senior"), ece_bins=15)
+    assert own["group_error"][0] == 2 / 2
+    assert own["within_one_group"][0] == 1 / 2
+    decades = ("<19", "19-29", "30-39", "60+")
+    own = score(np.array([0, 3]), np.eye(4)[[1, 2]], np.ones((1, 2)), classes=decades, ece_bins=15)
+    assert own["group_error"][0] == (1 + 3) / 2
+    assert "group_error" not in score(labels[:2], np.eye(2), np.ones((1, 2)), classes=CLASSES[2], ece_bins=15)
+
+
+def test_errors_left():
+    """Of twenty clips the least confident is not answered: of two errors one is left; without errors, none."""
+    p = np.linspace(0.99, 0.6, 20)
+    probabilities, labels = np.stack([p, 1 - p], axis=1), np.zeros(20, int)
+    once = np.ones((1, 20))
+    assert score(labels, probabilities, once, classes=CLASSES[2], ece_bins=15)["errors_left"][0] == 0
+    labels[[0, 19]] = 1
+    assert score(labels, probabilities, once, classes=CLASSES[2], ece_bins=15)["errors_left"][0] == pytest.approx(0.5)
+    same = np.tile([0.9, 0.1], (20, 1))  # confidence says nothing: as many errors are left as clips are answered
+    assert score(labels, same, once, classes=CLASSES[2], ece_bins=15)["errors_left"][0] == pytest.approx(0.95)
+
+
+def test_answers_and_refusals():
+    right, refused = np.array([1, 1, 0, 0, 1], bool), np.array([0, 1, 1, 0, 0], bool)
+    own = answer_scores(right, refused, np.array([[1.0, 1, 1, 1, 1], [0, 1, 1, 0, 0], [2, 0, 0, 1, 0]]))
+    assert own["coverage"] == pytest.approx([3 / 5, 0, 1])
+    assert own["refused"].tolist() == [2, 2, 0]
+    assert own["answered_error"] == pytest.approx([1 / 3, 0, 1 / 3])
 
 
 def test_probability_zero_costs_much_but_not_everything():

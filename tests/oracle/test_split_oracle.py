@@ -9,7 +9,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from voicetraits.splitting import SplitParams, speaker_groups, split_speakers
 
 TEST_SHARE = 0.25
-PARAMS = SplitParams(strategy="holdout", val_share=0.2, test_share=TEST_SHARE, min_speakers_per_class=5)
+PARAMS = SplitParams(strategy="holdout", folds=5, val_share=0.2, test_share=TEST_SHARE, min_speakers_per_class=5)
 
 
 def corpus(genders, recordings):

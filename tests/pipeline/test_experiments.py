@@ -10,8 +10,8 @@ from support.dvc_project import STAGES, DvcProject
 
 pytestmark = pytest.mark.slow
 
-SOFTMAX_AND_BEYOND = ["train_softmax@gender", "train_softmax@age", "evaluate", "explain", "report"]
-TFDF_AND_BEYOND = ["train_tfdf@gender", "train_tfdf@age", "evaluate", "explain", "report"]
+SOFTMAX_AND_BEYOND = ["train_softmax@gender", "train_softmax@age", "evaluate", "stress", "explain", "report"]
+TFDF_AND_BEYOND = ["train_tfdf@gender", "train_tfdf@age", "evaluate", "stress", "explain", "report"]
 WAIT_SECONDS = 400
 
 

@@ -15,15 +15,20 @@ LEARNING_CURVES = {
     for model in ("softmax", "tfdf")
     for target in TARGETS
 }
-#: File of each chart that evaluate makes: its title.
+#: File of each chart that evaluate and stress make: its title.
 CHARTS = {
     "metrics/plots/scores.csv": "UAR with its interval",
     "metrics/plots/roc.csv": "ROC",
     "metrics/plots/precision_recall.csv": "Precision and recall",
     "metrics/plots/confusion.csv": "Confusion, as shares of the actual class",
     "metrics/plots/calibration.csv": "Calibration",
+    "metrics/plots/risk_coverage.csv": "Errors among the answers, when the least confident clips are refused",
+    "metrics/plots/slices.csv": "UAR on parts of the test clips",
+    "metrics/plots/comparisons.csv": "What the larger of two models is worth",
+    "metrics/plots/gain_by_size.csv": "Gain by size",
     "metrics/plots/importance.csv": "Importance of features",
     "metrics/plots/pitch.csv": "Median pitch by gender",
+    "metrics/plots/stress.csv": "UAR under stress",
 }
 #: The same of explain.
 EXPLAINED = {
@@ -41,7 +46,7 @@ EXPLAINED = {
     "metrics/plots/signal_to_noise.csv": "Signal to noise",
 }
 CHARTS |= EXPLAINED
-OVERLAID = ("scores", "roc", "precision_recall", "confusion", "calibration")
+OVERLAID = ("scores", "roc", "precision_recall", "confusion", "calibration", "risk_coverage", "slices")
 
 
 @pytest.fixture(scope="module")

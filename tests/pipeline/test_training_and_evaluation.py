@@ -1,5 +1,6 @@
 """The stages train_softmax, train_tfdf and evaluate, one after the other in this process: TensorFlow loads once."""
 
+import hashlib
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import pytest
 import evaluate
 import train_softmax
 import train_tfdf
-from support.dataset import FEATURES, TEST_CLIPS, write_dataset, write_features
+from support.dataset import FEATURES, SPEAKERS, TEST_CLIPS, write_dataset, write_features
 from voicetraits.errors import DataError, ModelError, ParameterError
 from voicetraits.features.table import read_features
 from voicetraits.models import saved
@@ -22,6 +23,8 @@ from voicetraits.models import saved
 STAGES = {"train_softmax": train_softmax, "train_tfdf": train_tfdf, "evaluate": evaluate}
 MODELS = ("softmax", "tfdf")
 QUICK = {"train__epochs": 15, "train__lr": 0.05, "tfdf__num_trees": 15, "evaluate__bootstrap_samples": 100}
+# Thirty-six validation clips can promise no less.
+QUICK |= {"calibration__wanted_error__gender": 0.1}
 
 
 @pytest.fixture
@@ -95,6 +98,10 @@ def test_what_training_leaves(finished):
             assert set(predictions["fold"]) == {"0"}
             columns = [f"p_{name}" for name in classes]
             assert predictions[columns].sum(axis=1).to_numpy() == pytest.approx(1)
+            raw = predictions[[f"raw_{name}" for name in classes]].to_numpy()
+            assert loaded.calibration.method == "lapse"
+            assert loaded.calibration.speakers == TEST_CLIPS // 4
+            assert predictions[columns].to_numpy() == pytest.approx(loaded.calibration.apply(raw), abs=1e-12)
             metrics = finished.folder / "metrics/train" / model / target
             assert read_json(metrics / "metrics.json")
             curves = sorted((metrics / "plots/metrics").rglob("*.tsv"))
@@ -109,13 +116,18 @@ def test_what_evaluation_leaves(finished):
     assert list(results["age"]) == [*MODELS, "majority"]
     for target, models in results.items():
         classes = ("female", "male") if target == "gender" else ("youth", "adult", "senior")
-        for figures in models.values():
+        for model, figures in models.items():
             assert set(figures) == {"clips", "speakers"}
-            for unit in figures.values():
+            for name, unit in figures.items():
+                calibrated = {"ece_raw"} if model in MODELS else set()
+                # Of each age group three speakers are tested: too few for figures on parts.
+                on_clips = {"uar_worst_slice"} if name == "clips" and target == "gender" else set()
+                refusing = {"coverage", "refused", "answered_error"} if model in MODELS and name == "clips" else set()
+                ordered = {"group_error", "within_one_group"} if target == "age" else set()
                 assert set(unit) == {
                     "uar", "uar_low", "uar_high", "accuracy", "macro_f1", "roc_auc", "average_precision", "log_loss",
-                    "ece", *(f"{score}_{name}" for score in ("recall", "precision") for name in classes),
-                }  # fmt: skip
+                    "ece", "errors_left", *(f"{score}_{name}" for score in ("recall", "precision") for name in classes),
+                } | calibrated | on_clips | refusing | ordered  # fmt: skip
                 assert all(isinstance(value, float) for value in unit.values()), "plain numbers, for dvc metrics diff"
                 assert unit["uar_low"] <= unit["uar"] <= unit["uar_high"]
     gender = {model: results["gender"][model]["clips"]["uar"] for model in results["gender"]}
@@ -123,13 +135,13 @@ def test_what_evaluation_leaves(finished):
     assert min(gender["softmax"], gender["tfdf"], gender["pitch_threshold"]) > 0.8
     plots = sorted(path.name for path in (finished.folder / "metrics/plots").iterdir())
     assert plots == [
-        "calibration.csv", "confusion.csv", "importance.csv", "pitch.csv", "precision_recall.csv", "roc.csv",
-        "scores.csv",
+        "calibration.csv", "comparisons.csv", "confusion.csv", "gain_by_size.csv", "importance.csv", "pitch.csv",
+        "precision_recall.csv", "risk_coverage.csv", "roc.csv", "scores.csv", "slices.csv",
     ]  # fmt: skip
     for name in plots:
         table = pd.read_csv(finished.folder / "metrics/plots" / name)
         assert len(table)
-        assert table.notna().all(axis=None), name
+        assert name == "slices.csv" or table.notna().all(axis=None), name
 
 
 def test_plots_say_what_the_predictions_say(finished):
@@ -160,7 +172,22 @@ def test_plots_say_what_the_predictions_say(finished):
     assert (plots["importance"].groupby(["target", "model"])["importance"].sum() <= 1.0001).all()
     scores = plots["scores"]
     assert (scores["low"] <= scores["high"]).all()
-    assert len(scores.query("target == 'gender' and model == 'tfdf' and unit == 'clips'")) == 11
+    assert len(scores.query("target == 'gender' and model == 'tfdf' and unit == 'clips'")) == 16
+    answers = predictions.assign(right=claimed == predictions["label"].map(classes.index))
+    curve = plots["risk_coverage"].query("target == 'age' and model == 'tfdf'")
+    assert curve["coverage"].is_monotonic_increasing
+    last = curve.iloc[-1]
+    assert (last["coverage"], last["answered"]) == (1, TEST_CLIPS)
+    assert last["errors"] == (~answers["right"]).sum()
+    slices = plots["slices"].query("target == 'gender' and model == 'tfdf'")
+    assert slices["is_worst"].sum() == 1
+    assert slices.loc[slices["is_worst"], "uar"].item() == results["gender"]["tfdf"]["clips"]["uar_worst_slice"]
+    assert slices.groupby("slice")["clips"].sum().unique().tolist() == [TEST_CLIPS]
+    gain = plots["gain_by_size"].query("target == 'gender' and model == 'tfdf' and unit == 'clips'").iloc[0]
+    folder = finished.folder / "data/models/tfdf/gender/final"
+    assert gain["bytes"] == sum(len(content) for content in files(folder).values())
+    uar = {model: own["clips"]["uar"] for model, own in results["gender"].items()}
+    assert gain["gain"] == pytest.approx(uar["tfdf"] - uar["pitch_threshold"], abs=2e-6)
 
 
 def test_everything_again_gives_the_same_bytes_in_new_files(finished, run, tmp_path):
@@ -251,6 +278,81 @@ def test_folders_that_params_no_longer_name_are_removed(finished, run, capsys):
     assert sorted(path.name for path in (finished.folder / "data/models").rglob("final")) == ["final"] * 2
 
 
+# Several folds
+
+
+def in_folds(project, side_of):
+    """Write splits.csv anew: `side_of(number of the speaker, fold)` for each fold."""
+    rows = [
+        ("gender", fold, f"user{number:02d}", side) for fold, own in side_of.items() for number, side in enumerate(own)
+    ]
+    table = pd.DataFrame(sorted(rows), columns=["target", "fold", "speaker_id", "side"])
+    table.to_csv(project.folder / "data/splits.csv", index=False)
+
+
+def test_figures_of_folds_are_over_all_speakers(project, run):
+    """Each speaker is tested once; the final model learns from all but fold 0's validation speakers."""
+    write_dataset(project.folder)
+    parts = np.arange(SPEAKERS) // 2 % 3
+    in_folds(
+        project,
+        {str(fold): np.array(["test", "val", "train"])[(parts - fold) % 3] for fold in range(3)},
+    )
+    project.set_params(targets=["gender"], train__epochs=2, tfdf__num_trees=4)
+    for model in MODELS:
+        run(f"train_{model}", "gender")
+    run("evaluate")
+    folder = project.folder / "data/models/tfdf/gender"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "final", "fold-0", "fold-1", "fold-2", "predictions.parquet",
+    ]  # fmt: skip
+    predictions = pd.read_parquet(folder / "predictions.parquet")
+    tested = predictions[predictions["side"] == "test"]
+    assert tested["utterance_id"].is_unique
+    assert len(tested) == SPEAKERS * 4
+    final = saved.load(folder / "final")
+    assert final.calibration.speakers == SPEAKERS, "calibrated on what the folds say of everybody"
+    assert saved.load(folder / "fold-1").calibration.speakers == SPEAKERS // 3
+    learnt = pd.read_parquet(project.folder / "data/metadata.parquet")
+    learnt = learnt[~learnt["speaker_id"].isin([f"user{n:02d}" for n in np.flatnonzero(parts == 1)])]
+    learnt = learnt.rename(columns={"gender": "label"}).sort_values("utterance_id")
+    text = learnt[["utterance_id", "speaker_id", "label"]].to_csv(index=False)
+    assert final.config.training_split_sha256 == hashlib.sha256(text.encode()).hexdigest()
+    right = tested[["p_female", "p_male"]].to_numpy().argmax(axis=1) == (tested["label"] == "male")
+    clips = read_json(project.folder / "metrics/evaluate.json")["gender"]["tfdf"]["clips"]
+    assert clips["accuracy"] == pytest.approx(right.mean(), abs=1e-6)
+    curves = pd.read_csv(project.folder / "metrics/train/softmax/gender/curves.csv")
+    assert sorted(curves["fold"].unique()) == ["0", "1", "2", "final"]
+    assert (project.folder / "metrics/train/softmax/gender/plots/metrics/final/loss/val.tsv").exists()
+
+
+def test_folds_between_sources(project, run):
+    """Figures over both directions, and the comparison with the pitch threshold for each."""
+    write_dataset(project.folder)
+    sources = np.arange(SPEAKERS) % 4 // 2
+    validating = np.arange(SPEAKERS) // 4 % 3 == 0
+    in_folds(
+        project,
+        {
+            f"{train}--{test}": np.where(sources == test_number, "test", np.where(validating, "val", "train"))
+            for train, test, test_number in (("desk", "phone", 1), ("phone", "desk", 0))
+        },
+    )
+    project.set_params(targets=["gender"], train__epochs=2, tfdf__num_trees=4)
+    for model in MODELS:
+        run(f"train_{model}", "gender")
+    run("evaluate")
+    folder = project.folder / "data/models/softmax/gender"
+    assert saved.load(folder / "final").calibration.speakers == SPEAKERS
+    comparisons = pd.read_csv(project.folder / "metrics/plots/comparisons.csv")
+    assert set(comparisons["fold"]) == {"all", "desk--phone", "phone--desk"}
+    slices = pd.read_csv(project.folder / "metrics/plots/slices.csv")
+    own = slices.query("model == 'softmax' and slice == 'fold'").set_index("part")
+    assert own["clips"].to_dict() == {"desk--phone": SPEAKERS * 2, "phone--desk": SPEAKERS * 2}
+    by_source = slices.query("model == 'softmax' and slice == 'source'").set_index("part")
+    assert own.loc["desk--phone", "uar"] == by_source.loc["phone", "uar"]
+
+
 # What evaluate refuses
 
 
@@ -265,6 +367,7 @@ def tampered(finished, change):
     "change",
     [
         lambda table: table.assign(p_female=table["p_female"] + 1e-4),
+        lambda table: table.assign(raw_female=table["raw_female"] + 1e-4),
         lambda table: table.assign(p_female=np.nan),
         lambda table: table.iloc[:-1],
         lambda table: table.iloc[:0],
@@ -272,7 +375,16 @@ def tampered(finished, change):
         lambda table: table.assign(fold="1"),
         lambda table: table.assign(p_female=table["p_male"], p_male=table["p_female"]),
     ],
-    ids=["a little off", "NaN", "a row short", "empty", "a column short", "another fold", "swapped"],
+    ids=[
+        "a little off",
+        "raw a little off",
+        "NaN",
+        "a row short",
+        "empty",
+        "a column short",
+        "another fold",
+        "swapped",
+    ],
 )
 def test_predictions_that_are_not_reproduced(finished, run, change):
     tampered(finished, change)

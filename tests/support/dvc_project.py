@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 STAGES = [
     "scrape", "extract", "parse_metadata", "featurize", "split",
-    "train_softmax@gender", "train_softmax@age", "train_tfdf@gender", "train_tfdf@age", "evaluate",
+    "train_softmax@gender", "train_softmax@age", "train_tfdf@gender", "train_tfdf@age",
+    "train_net@voicenet-gender", "train_net@voicenet-age", "evaluate", "stress",
     "explain", "report",
 ]  # fmt: skip
 
@@ -29,11 +30,16 @@ SMALL = {
     "split.min_speakers_per_class": 3,
     "train.epochs": 4,
     "tfdf.num_trees": 8,
+    "net.common.epochs": 2,
+    "net.voicenet.channels": 16,
+    "net.voicenet.blocks": 1,
+    "augment.variants": 1,
     "evaluate.bootstrap_samples": 100,
     "explain.repeats": 2,
     "explain.nets.clips": 4,
     "explain.nets.steps": 2,
     "explain.nets.random_masks": 1,
+    "stress.conditions": ["telephone", "crop_1s"],
 }
 
 #: What no run that ends well prints: lines that say that something is wrong, when its reader need not act on it.
@@ -206,7 +212,9 @@ def traced(file: Path, what: str) -> dict[str, set[str]]:
     for line in file.read_text(encoding="utf-8").splitlines():
         event = json.loads(line)
         if what in event:
-            stage = event["script"].removeprefix("src/").replace(".py", "").replace(" ", "@")
+            # Of `src/train_net.py voicenet gender`, DVC makes train_net@voicenet-gender.
+            script, *item = event["script"].removeprefix("src/").replace(".py", "").split(" ")
+            stage = "@".join([script, "-".join(item)]) if item else script
             found.setdefault(stage, set()).add(event[what])
     return found
 

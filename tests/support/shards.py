@@ -11,7 +11,7 @@ RATE_HZ = 16_000
 
 
 def write_shards(audio: Path, clips: Mapping[str, np.ndarray], *, shards: int = 2) -> None:
-    """Write int16 clips by utterance_id to `audio/part-*.parquet`, an archive (what stands before the /) a row group."""
+    """Write int16 clips by utterance_id to `audio/part-*.parquet`, a row group for each archive."""
     schema = pa.schema({"utterance_id": pa.string(), "samples": pa.list_(pa.int16())})
     audio.mkdir(parents=True, exist_ok=True)
     archives = sorted({name.rpartition("/")[0] for name in clips})

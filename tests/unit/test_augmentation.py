@@ -123,12 +123,12 @@ def test_a_shoebox_has_the_images_that_a_plain_loop_finds():
     expected = np.zeros(round(0.03 * RATE_HZ))
     for parity in np.ndindex(2, 2, 2):
         for shift in np.ndindex(11, 11, 11):
-            moved = [s - 2 * p * s + 2 * (k - 5) * size
-                     for s, p, k, size in zip(room.speaker_metres, parity, shift, room.size_metres, strict=True)]  # fmt: skip
+            axes = zip(room.speaker_metres, parity, shift, room.size_metres, strict=True)
+            moved = [place - 2 * p * place + 2 * (k - 5) * size for place, p, k, size in axes]
             bounces = sum(abs(k - 5 - p) + abs(k - 5) for p, k in zip(parity, shift, strict=True))
             metres = np.linalg.norm(np.subtract(moved, room.microphone_metres))
-            if (place := round(metres / 343 * RATE_HZ)) < len(expected):
-                expected[place] += 0.7 ** (bounces / 2) / (4 * np.pi * metres)
+            if (sample := round(metres / 343 * RATE_HZ)) < len(expected):
+                expected[sample] += 0.7 ** (bounces / 2) / (4 * np.pi * metres)
     filtered = scipy.signal.lfilter(*scipy.signal.butter(2, 80, "highpass", fs=RATE_HZ), expected)
     np.testing.assert_allclose(room.impulse_response()[: len(expected)], filtered / np.abs(filtered).max(), atol=2e-5)
 

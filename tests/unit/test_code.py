@@ -6,6 +6,9 @@ import sys
 from voicetraits.code import code_of
 from voicetraits.files import sha256_of
 
+#: Their files are empty.
+PACKAGES = {"voicetraits", "voicetraits.features", "voicetraits.front_ends"}
+
 
 def test_what_a_module_imports_in_turn():
     code = code_of("voicetraits.front_ends.log_mel")
@@ -24,9 +27,9 @@ def test_digests_are_those_of_the_files():
 
 
 def test_every_module_that_a_fresh_process_loads_is_named():
-    name = "voicetraits.augmentation.augment"
-    script = f"import sys, {name}; print(*sorted(m for m in sys.modules if m.startswith('voicetraits')))"
+    name = "voicetraits.front_ends.log_mel"
+    script = f"import sys, {name}; print(*(m for m in sys.modules if m.startswith('voicetraits')))"
     done = subprocess.run(
         [sys.executable, "-c", script], env={"PYTHONPATH": "src"}, capture_output=True, text=True, check=True
     )
-    assert set(done.stdout.split()) == set(code_of(name))
+    assert set(done.stdout.split()) - PACKAGES == set(code_of(name)) - PACKAGES

@@ -159,7 +159,7 @@ def test_what_is_not_finite_is_an_error(audio, store):
         def __call__(self, samples):
             return np.full((40, 40), np.nan, np.float32)
 
-    with pytest.raises(DataError, match="u0/0 in .*part-0000.parquet: fixed makes what is not finite"):
+    with pytest.raises(DataError, match=r"u0/0 in .*part-0000\.parquet: fixed makes what is not finite"):
         prepare(audio, Broken(), store=store, workers=1)
 
 

@@ -8,9 +8,10 @@ import pytest
 from support.layouts import AUDIOMNIST
 from voicetraits.errors import DataError
 from voicetraits.examples import SIDES
-from voicetraits.splitting import SplitParams, count_sides, split_speakers
+from voicetraits.side_counts import count_sides
+from voicetraits.splitting import SplitParams, split_speakers
 
-PARAMS = SplitParams(strategy="audiomnist", val_share=0.2, test_share=0.25, min_speakers_per_class=5)
+PARAMS = SplitParams(strategy="audiomnist", folds=5, val_share=0.2, test_share=0.25, min_speakers_per_class=5)
 #: The test and the validation speakers of each fold, as the authors list them.
 TEST = [{58, 59, 60, 7, 23, 38}, {36, 47, 56, 2, 44, 50}, {26, 12, 57, 25, 37, 45}, {43, 28, 52, 48, 53, 41}]
 VALIDATE = [{43, 28, 52, 48, 53, 41}, {58, 59, 60, 7, 23, 38}, {36, 47, 56, 2, 44, 50}, {26, 12, 57, 25, 37, 45}]

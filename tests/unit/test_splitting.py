@@ -8,44 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.speakers import corpus, people, share_clip
 from voicetraits.classes import AGE_BINS, CLASSES, LABEL_COLUMN, Targets, classes_of
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.examples import SIDES, read_splits, select_clips, speaker_classes
 from voicetraits.files import write_csv
 from voicetraits.params import get
-from voicetraits.splitting import SplitParams, count_sides, speaker_groups, split_speakers
+from voicetraits.side_counts import count_sides
+from voicetraits.splitting import SplitParams, speaker_groups, split_speakers
 
-PARAMS = SplitParams(strategy="holdout", val_share=0.2, test_share=0.25, min_speakers_per_class=5)
+PARAMS = SplitParams(strategy="holdout", folds=5, val_share=0.2, test_share=0.25, min_speakers_per_class=5)
 TARGETS = ("gender", "age")
-
-
-def corpus(*speakers, clips=2):
-    """Metadata and clips of (speaker, gender, age group) or (…, list of age groups, one a submission)."""
-    rows = [
-        (f"{speaker}-{number}/{clip}", speaker, f"{speaker}-{number}", gender, age, 3.6)
-        for speaker, gender, ages in speakers
-        for number, age in enumerate(ages if isinstance(ages, list) else [ages])
-        for clip in range(clips)
-    ]
-    names = ["utterance_id", "speaker_id", "archive", "gender", "age_group", "duration_seconds"]
-    table = pd.DataFrame(rows, columns=names)
-    table["audio_sha256"] = "sha256 of " + table["utterance_id"]
-    return table[names[:5]], table[["utterance_id", "audio_sha256", "duration_seconds"]]
-
-
-def people(female=10, male=10, none=0, age="adult"):
-    return [
-        (f"{gender or 'x'}{number:03}", gender, age)
-        for gender, count in (("female", female), ("male", male), (None, none))
-        for number in range(count)
-    ]
-
-
-def share_clip(clips, *utterances):
-    """The same recording under several names."""
-    clips = clips.copy()
-    clips.loc[clips["utterance_id"].isin(utterances), "audio_sha256"] = f"shared {utterances[0]}"
-    return clips
 
 
 def split(metadata, clips, targets=("gender",), seed=1, params=PARAMS):
@@ -74,7 +47,9 @@ def test_shares_of_each_class():
 @pytest.mark.parametrize("count", range(3, 12))
 def test_every_class_is_on_every_side_however_few_its_speakers(count):
     for val_share, test_share in ((0.2, 0.25), (0.05, 0.05), (0.6, 0.35), (0.05, 0.9)):
-        params = SplitParams(strategy="holdout", val_share=val_share, test_share=test_share, min_speakers_per_class=3)
+        params = SplitParams(
+            strategy="holdout", folds=5, val_share=val_share, test_share=test_share, min_speakers_per_class=3
+        )
         splits = split(*corpus(*people(count, count)), params=params)
         for prefix in ("female", "male"):
             assert set(numbers(splits, prefix)) == set(SIDES)
@@ -169,7 +144,7 @@ def test_large_groups_go_before_small_ones():
 def test_a_group_larger_than_any_side_leaves_others_for_the_other_sides():
     metadata, clips = corpus(*people(20, 20))
     clips = share_clip(clips, *(f"female{number:03}-0/0" for number in range(18)))
-    params = SplitParams(strategy="holdout", val_share=0.05, test_share=0.5, min_speakers_per_class=5)
+    params = SplitParams(strategy="holdout", folds=5, val_share=0.05, test_share=0.5, min_speakers_per_class=5)
     assert numbers(split(metadata, clips, params=params), "female") == {"train": 1, "val": 1, "test": 18}
 
 
@@ -222,7 +197,7 @@ def test_a_class_that_cannot_stand_on_every_side_is_an_error():
     metadata, clips = corpus(*speakers)
     for group in (("youth0", "adult0", "senior0"), ("youth1", "adult1"), ("youth2", "senior1"), ("adult2", "senior2")):
         clips = share_clip(clips, *(f"{name}-0/0" for name in group))
-    params = SplitParams(strategy="holdout", val_share=0.2, test_share=0.25, min_speakers_per_class=3)
+    params = SplitParams(strategy="holdout", folds=5, val_share=0.2, test_share=0.25, min_speakers_per_class=3)
     with pytest.raises(DataError, match=r"age: no speaker of class \w+ is left for \w+, since .* try another `seed`"):
         split(metadata, clips, targets=("age",), params=params)
 
@@ -241,12 +216,17 @@ def test_unknown_clips_are_an_error():
             r"`split.test_share` is 0.4; allowed: less than 1 - `.*val_share` \(0.4\)",
         ),
         ({"val_share": 0}, r"`split.val_share` is 0; allowed: greater than 0"),
+        (
+            {"strategy": "speaker_kfold", "folds": 2, "val_share": 0.5},
+            r"`split.val_share` is 0.5; allowed: less than 1 - 1 / `split.folds` \(0.5\)",
+        ),
+        ({"folds": 1}, r"`split.folds` is 1; allowed: greater than or equal to 2"),
         ({"min_speakers_per_class": 2}, r"`split.min_speakers_per_class` is 2; allowed: greater than or equal to 3"),
-        ({"strategy": "kfold"}, r"`split.strategy` is 'kfold'; allowed: 'holdout' or 'audiomnist'"),
+        ({"strategy": "kfold"}, r"`split.strategy` is 'kfold'; allowed: 'holdout', 'speaker_kfold', "),
     ],
 )
 def test_params(values, message):
-    section = {"strategy": "holdout", "val_share": 0.2, "test_share": 0.25, "min_speakers_per_class": 5}
+    section = {"strategy": "holdout", "folds": 5, "val_share": 0.2, "test_share": 0.25, "min_speakers_per_class": 5}
     with pytest.raises(ParameterError, match=message):
         get({"split": section | values}, "split", SplitParams)
 
@@ -402,7 +382,9 @@ def test_invariants(data, seed, random):
 @settings(max_examples=40, deadline=None)
 @given(st.integers(5, 40), st.integers(5, 40), st.floats(0.1, 0.4), st.floats(0.1, 0.4), st.integers(0, 3))
 def test_shares_are_met_to_within_a_speaker(female, male, val_share, test_share, shared):
-    params = SplitParams(strategy="holdout", val_share=val_share, test_share=test_share, min_speakers_per_class=5)
+    params = SplitParams(
+        strategy="holdout", folds=5, val_share=val_share, test_share=test_share, min_speakers_per_class=5
+    )
     metadata, clips = corpus(*people(female, male), clips=1)
     for number in range(shared):
         clips = share_clip(clips, f"female{number:03}-0/0", f"male{number:03}-0/0")

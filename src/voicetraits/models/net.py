@@ -20,7 +20,7 @@ from voicetraits.models.batches import Batches
 from voicetraits.models.checkpoints import Checkpoints
 from voicetraits.models.net_module import STANDARDISE, Phase
 from voicetraits.models.net_params import NetParams, Training
-from voicetraits.models.net_training import keras, probabilities, tf, train
+from voicetraits.models.net_training import Predictor, keras, tf, train
 from voicetraits.models.onnx_file import onnx_bytes
 from voicetraits.models.rows import Rows, balance_train, balance_validation
 from voicetraits.models.saved import Log
@@ -120,7 +120,7 @@ class Net:
 
     def _compare(self, batches: Batches) -> None:
         """Ask Keras, which gets padded batches, and ONNX Runtime, which gets clip by clip."""
-        difference = np.abs(probabilities(self._model, batches) - self.predict_proba(batches.rows.features)).max()
+        difference = np.abs(Predictor(self._model)(batches) - self.predict_proba(batches.rows.features)).max()
         if not difference <= _TOLERANCE:
             raise ModelError(
                 f"{self._name} says as ONNX something else than in Keras (largest difference {difference:.2g}, "

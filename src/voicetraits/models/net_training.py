@@ -8,7 +8,7 @@ from sklearn.metrics import recall_score
 from tqdm import tqdm
 
 from voicetraits.errors import ParameterError
-from voicetraits.models.batches import Batch, Batches
+from voicetraits.models.batches import Batches
 from voicetraits.models.checkpoints import Checkpoints
 from voicetraits.models.net_module import Phase
 from voicetraits.models.net_params import NetParams, Training
@@ -55,7 +55,7 @@ def train(
     for epoch, figures in enumerate(progress.figures):
         log(epoch, figures)
     _assign(model.variables, progress.variables)
-    current = None
+    current, predictor = None, Predictor(model)
     epochs = sum(phase.epochs for phase in phases)
     with tqdm(total=epochs, initial=progress.epoch, desc=model.name, unit="epoch", disable=None) as bar:
         while not progress.has_ended(phases, training.patience):
@@ -71,7 +71,7 @@ def train(
             model.optimizer.learning_rate = phase.lr_factor * rate
             data = _dataset(train_batches, epoch, params, seed, classes)
             learnt = model.fit(data, shuffle=False, verbose=0).history
-            figures = {"loss/train": learnt["loss"][0], **_validate(model, validation_batches)}
+            figures = {"loss/train": learnt["loss"][0], **_validate(predictor, validation_batches)}
             figures["uar/train"] = learnt["uar"][0]
             if not np.isfinite(list(figures.values())).all():
                 raise ParameterError(
@@ -87,17 +87,27 @@ def train(
     return progress.best
 
 
-def probabilities(model: keras.Model, batches: Batches) -> np.ndarray:
-    """What the model says of each clip, (n, classes) float64; where rows are examples, the mean over a clip's rows."""
-    sums, counts = np.zeros((len(batches.rows.labels), model.output_shape[-1])), np.zeros(len(batches.rows.labels))
-    for batch in batches.in_order():
-        np.add.at(sums, batch.numbers, model.predict_on_batch(_inputs(batch)))
-        np.add.at(counts, batch.numbers, 1)
-    return sums / counts[:, None]
+class Predictor:
+    """What a model says of clips, with the weights that it has when asked."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._classes = model.output_shape[-1]
+        signature = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs]
+        # Of any length, so that TensorFlow prepares it once. Keras' own `predict` does so for each length.
+        self._call = tf.function(lambda *inputs: model(inputs, training=False), input_signature=signature)
+
+    def __call__(self, batches: Batches) -> np.ndarray:
+        """Probabilities of each clip, (n, classes) float64; where rows are examples, the mean over a clip's rows."""
+        sums, counts = np.zeros((len(batches.rows.labels), self._classes)), np.zeros(len(batches.rows.labels))
+        for batch in batches.in_order():
+            inputs = [batch.values] if batch.mask is None else [batch.values, batch.mask]
+            np.add.at(sums, batch.numbers, self._call(*inputs).numpy())
+            np.add.at(counts, batch.numbers, 1)
+        return sums / counts[:, None]
 
 
-def _validate(model: keras.Model, batches: Batches) -> Mapping[str, float]:
-    rows, predicted = batches.rows, probabilities(model, batches)
+def _validate(predictor: Predictor, batches: Batches) -> Mapping[str, float]:
+    rows, predicted = batches.rows, predictor(batches)
     losses = -np.log(np.maximum(predicted[np.arange(len(predicted)), rows.labels], np.finfo(np.float32).tiny))
     # Over the classes that occur: a small validation side may lack one.
     uar = recall_score(rows.labels, predicted.argmax(axis=1), labels=np.unique(rows.labels), average="macro")
@@ -128,7 +138,8 @@ def _dataset(batches: Batches, epoch: int, params: NetParams, seed: int, classes
     def generate() -> Iterator[tuple]:
         for batch in drawn:
             labels = np.eye(classes, dtype=np.float32)[batches.rows.labels[batch.numbers]]
-            yield _inputs(batch), labels, batches.rows.weights[batch.numbers]
+            inputs = batch.values if batch.mask is None else (batch.values, batch.mask)
+            yield inputs, labels, batches.rows.weights[batch.numbers]
 
     values = tf.TensorSpec((None, *batches.example_shape), tf.float32)
     inputs = (values, tf.TensorSpec((None, None), tf.float32)) if batches.has_mask else values
@@ -139,10 +150,6 @@ def _dataset(batches: Batches, epoch: int, params: NetParams, seed: int, classes
     # Several GPUs share each batch; there are no files to share.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return dataset.with_options(options)
-
-
-def _inputs(batch: Batch) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-    return batch.values if batch.mask is None else (batch.values, batch.mask)
 
 
 def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:

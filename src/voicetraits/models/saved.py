@@ -6,7 +6,7 @@ config.yaml also holds a digest of each file, since a tree with a flipped bit ma
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import yaml
 
+from voicetraits.calibration import Calibration
 from voicetraits.errors import ModelError
 from voicetraits.files import sha256_of, write_json, written_aside
 from voicetraits.models.rows import Rows
@@ -90,15 +91,22 @@ class Config:
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A model with its config, ready to predict."""
+    """A model with its config and calibration, ready to predict."""
 
     config: Config
     classifier: Classifier
+    calibration: Calibration = field(default_factory=Calibration)
 
     def predict_proba(
         self, features: np.ndarray, *, names: Sequence[str], params: Mapping[str, Any] | None = None
     ) -> np.ndarray:
-        """Class probabilities, (n, classes) float64.
+        """Calibrated class probabilities, (n, classes) float64; args and errors as of `predict_raw`."""
+        return self.calibration.apply(self.predict_raw(features, names=names, params=params))
+
+    def predict_raw(
+        self, features: np.ndarray, *, names: Sequence[str], params: Mapping[str, Any] | None = None
+    ) -> np.ndarray:
+        """Class probabilities as the classifier states them, (n, classes) float64.
 
         Args:
             features: (n, features) float32.
@@ -121,6 +129,7 @@ def save(model: SavedModel, folder: Path) -> None:
     """Write a model into an empty folder."""
     folder.mkdir(parents=True, exist_ok=True)
     model.classifier.save(folder)
+    model.calibration.save(folder)
     # By way of JSON: plain lists and dicts, so that YAML has no tags of ours.
     content = json.loads(json.dumps(asdict(model.config))) | {_DIGESTS: _digests(folder)}
     with written_aside(folder / _CONFIG) as aside:
@@ -157,7 +166,7 @@ def load(folder: Path) -> SavedModel:
     except (OSError, ValueError, KeyError, RuntimeError) as error:  # RuntimeError is what ydf makes of a missing file
         reason = _one_line(error)
         raise ModelError(f"{folder} is incomplete or damaged ({reason}); make it again with `dvc repro`") from None
-    return SavedModel(config, classifier)
+    return SavedModel(config, classifier, Calibration.load(folder))
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """voicenet: our own net, small, on log-mel frames of a clip of any length.
 
-    clip (t, m) log-mel in dB, m = 64 -> standardise each band -> less the clip's mean of each band: another microphone
-                adds a constant there
+    clip (t, m) log-mel in dB, m = 64 -> standardise each band -> less the clip's mean spectrum, smoothed over 15 bands:
+                the colour of microphone and room goes, the harmonics of the voice stay   (t, m)
     conv2d 3x3, 16, stride (1, 2) -> norm -> relu                            (t, m/2, 16)
     conv2d 3x3, 32, stride (2, 2) -> norm -> relu                            (t/2, m/4, 32): small shifts in frequency,
                                                                              of pitch or of formants, change little
@@ -28,6 +28,7 @@ from voicetraits.models.net_module import CLIP, MASK, STANDARDISE
 from voicetraits.params import section
 
 _SQUEEZE = 32
+_SMOOTHED_BANDS = 15
 #: A small corpus has few steps in an epoch: the statistics that count after training must follow within one.
 _NORM_MOMENTUM = 0.9
 
@@ -36,7 +37,7 @@ _NORM_MOMENTUM = 0.9
 class Params:
     """The net's own keys of `net.voicenet`."""
 
-    mel_bands: Annotated[int, Field(ge=8, le=256, multiple_of=4)]
+    mel_bands: Annotated[int, Field(ge=16, le=256, multiple_of=4)]
     frame_seconds: Annotated[float, Field(ge=0.005, le=0.25)]
     hop_seconds: Annotated[float, Field(ge=0.001, le=0.1)]
     channels: Annotated[int, Field(ge=8, le=1024)]
@@ -54,7 +55,7 @@ def build(params: Params, shape: tuple[int | None, ...], classes: int) -> keras.
     """(frames, mel_bands) and the mask (frames,) -> (classes,)."""
     clip, clip_mask = keras.Input(shape, name=CLIP), keras.Input(shape[:1], name=MASK)
     x = layers.BatchNormalization(center=False, scale=False, trainable=False, name=STANDARDISE)(clip)
-    x = _masked(x - _mean(x, clip_mask), clip_mask)
+    x = _masked(x - _smoothed(_mean(x, clip_mask)), clip_mask)
     x = layers.Reshape((-1, shape[1], 1), name="picture")(x)  # (t, m, 1)
     x = _conv_2d(x, clip_mask, 16, strides=(1, 2), name="stem_1")  # (t, m/2, 16)
     mask = clip_mask[:, ::2]
@@ -70,6 +71,16 @@ def build(params: Params, shape: tuple[int | None, ...], classes: int) -> keras.
     x = layers.Dropout(params.dropout, name="dropout_2")(x)
     x = layers.Dense(classes, activation="softmax", name="probabilities")(x)
     return keras.Model([clip, clip_mask], x, name="voicenet")
+
+
+def _smoothed(spectrum: keras.KerasTensor) -> keras.KerasTensor:
+    """Mean over `_SMOOTHED_BANDS` around each band, the outermost bands repeated beyond the ends: (1, m) -> (1, m)."""
+    reach = _SMOOTHED_BANDS // 2
+    low, high = (ops.repeat(end, reach, axis=2) for end in (spectrum[:, :, :1], spectrum[:, :, -1:]))
+    padded = layers.Concatenate(axis=2, name="spectrum_padded")([low, spectrum, high])
+    bands = layers.Permute((2, 1), name="spectrum_bands")(padded)
+    bands = layers.AveragePooling1D(_SMOOTHED_BANDS, strides=1, name="spectrum_smoothed")(bands)
+    return layers.Permute((2, 1), name="colour")(bands)
 
 
 def _conv_2d(

@@ -1,0 +1,51 @@
+"""A convolutional net that reads MFCC as one long row.
+
+    mfcc_image (40, 87) -> flatten                       (3480, 1)
+    -> convolution 6 × 16, same, relu -> max-pool 2      (1740, 16)
+    -> convolution 6 × 8, same, relu -> max-pool 2       (870, 8)
+    -> convolution 6 × 16, same, relu -> max-pool 2      (435, 16)
+    -> convolution 6 × 8, same, relu -> max-pool 2       (218, 8)
+    -> flatten each step -> dropout -> flatten           (1744)
+    -> dense 256, relu -> softmax                        (classes)
+
+The row goes coefficient by coefficient: 87 frames of the first, then 87 of the second. 449,682 parameters with two
+classes; 449,425 with one sigmoid output, which is how the net is known from projects on speaker gender.
+"""
+
+from typing import Annotated
+
+import keras
+from pydantic import Field
+
+from voicetraits.front_ends import mfcc_image
+from voicetraits.models.layers import class_probabilities, clip_input
+from voicetraits.params import section
+
+_FILTERS = (16, 8, 16, 8)
+
+
+@section
+class Params:
+    """The section `net.cnn1d` of params.yaml."""
+
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+def front_end(params: Params) -> mfcc_image.FrontEnd:
+    """40 MFCC in 87 frames of two seconds."""
+    return mfcc_image.FrontEnd()
+
+
+def build(params: Params, shape: tuple[int, ...], classes: int, *, sigmoid: bool = False) -> keras.Model:
+    """The layers; see the module. With `sigmoid` one output, the probability of the second class."""
+    layers = keras.layers
+    clip = clip_input(shape)  # (40, 87)
+    x = layers.Reshape((-1, 1), name="row")(clip)  # (3480, 1)
+    for i, filters in enumerate(_FILTERS, start=1):
+        x = layers.Conv1D(filters, 6, padding="same", activation="relu", name=f"convolution_{i}")(x)
+        x = layers.MaxPooling1D(2, padding="same", name=f"pool_{i}")(x)
+    x = layers.TimeDistributed(layers.Flatten(name="flatten_step"), name="each_step")(x)  # (218, 8)
+    x = layers.Dropout(params.dropout, name="dropout")(x)
+    x = layers.Flatten(name="flatten")(x)  # (1744,)
+    x = layers.Dense(256, activation="relu", name="dense")(x)  # (256,)
+    return keras.Model(clip, class_probabilities(x, classes, sigmoid=sigmoid), name="cnn1d")

@@ -1,0 +1,50 @@
+"""A convolutional net that looks at MFCC as a picture.
+
+    mfcc_image (40, 87)                                              (40, 87, 1)
+    -> convolution 6 × 6 × 16, relu -> max-pool 2 -> batch norm      (35, 82, 16) -> (18, 41, 16)
+    -> convolution 6 × 6 × 16, relu -> max-pool 2 -> batch norm      (13, 36, 16) -> (7, 18, 16)
+    -> convolution 3 × 3 × 8, relu -> max-pool 2 -> batch norm       (5, 16, 8) -> (3, 8, 8)
+    -> dropout -> flatten                                            (192)
+    -> dense 256, relu -> softmax                                    (classes)
+
+Convolutions are valid, pools same. 61,066 parameters with two classes; 60,809 (60,729 trainable) with one sigmoid
+output, which is how the net is known from projects on speaker gender.
+"""
+
+from typing import Annotated
+
+import keras
+from pydantic import Field
+
+from voicetraits.front_ends import mfcc_image
+from voicetraits.models.layers import batch_norm, class_probabilities, clip_input, convolution
+from voicetraits.params import section
+
+_BLOCKS = ((16, (6, 6)), (16, (6, 6)), (8, (3, 3)))
+
+
+@section
+class Params:
+    """The section `net.cnn2d` of params.yaml."""
+
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+def front_end(params: Params) -> mfcc_image.FrontEnd:
+    """40 MFCC in 87 frames of two seconds."""
+    return mfcc_image.FrontEnd()
+
+
+def build(params: Params, shape: tuple[int, ...], classes: int, *, sigmoid: bool = False) -> keras.Model:
+    """The layers; see the module. With `sigmoid` one output, the probability of the second class."""
+    layers = keras.layers
+    clip = clip_input(shape)  # (40, 87)
+    x = layers.Reshape((*shape, 1), name="image")(clip)  # (40, 87, 1)
+    for i, (filters, kernel) in enumerate(_BLOCKS, start=1):
+        x = convolution(filters, kernel, f"convolution_{i}")(x)
+        x = layers.MaxPooling2D(2, padding="same", name=f"pool_{i}")(x)
+        x = batch_norm(f"norm_{i}")(x)  # (18, 41, 16), (7, 18, 16), (3, 8, 8)
+    x = layers.Dropout(params.dropout, name="dropout")(x)
+    x = layers.Flatten(name="flatten")(x)  # (192,)
+    x = layers.Dense(256, activation="relu", name="dense")(x)  # (256,)
+    return keras.Model(clip, class_probabilities(x, classes, sigmoid=sigmoid), name="cnn2d")
