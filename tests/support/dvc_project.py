@@ -21,7 +21,7 @@ STAGES = [
     "scrape", "extract", "parse_metadata", "featurize", "split",
     "train_softmax@gender", "train_softmax@age", "train_tfdf@gender", "train_tfdf@age",
     "train_net@voicenet-gender", "train_net@voicenet-age",
-    "evaluate", "stress", "explain", "report", "audit",
+    "evaluate", "stress", "explain", "audit", "report",
 ]  # fmt: skip
 #: Those that learn from the split, and what hangs on them.
 BEYOND_SPLIT = STAGES[STAGES.index("split") + 1 :]

@@ -299,9 +299,7 @@ def test_other_features_are_refused(trained, names, message):
 
 
 def test_features_made_otherwise_are_refused(trained):
-    with pytest.raises(
-        ModelError, match=r"made with mfcc=20, these were made with mfcc=13; .* set featurize.mfcc back"
-    ):
+    with pytest.raises(ModelError, match=r"made with mfcc=20, these were made with mfcc=13; .* set mfcc back"):
         saved.load(trained[-1]).predict_proba(
             np.zeros((1, len(NAMES)), np.float32), names=NAMES, params={**FEATURE_PARAMS, "mfcc": 13}
         )

@@ -174,7 +174,7 @@ def test_a_step_that_does_not_divide_the_window():
 
 # Learning
 
-EPOCHS = {"dnn": 12, "cnn1d": 8, "lstm": 10, "resnet34": 4}
+EPOCHS = {"dnn": 12, "cnn1d": 8, "lstm": 10, "resnet34": 12}
 
 
 @pytest.mark.slow

@@ -242,8 +242,8 @@ def stub(project, monkeypatch):
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.chdir(project.folder)
     path = project.folder / "params.yaml"
-    lines = ["", "net:", "  # A remark.", "  stub:", "    shift: 200.0  # far off", "    epochs: 2", ""]
-    text = path.read_text() + "\n".join(lines)
+    lines = ["net:", "  # A remark.", "  stub:", "    shift: 200.0  # far off", "    epochs: 2", ""]
+    text = path.read_text().replace("\nnet:\n", "\n" + "\n".join(lines))
     space = "  space:\n    net:\n      stub:\n        shift: {low: -300.0, high: 300.0, log: false}\n"
     path.write_text(text.replace("  space:\n", space))
 

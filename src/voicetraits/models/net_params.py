@@ -54,7 +54,7 @@ def read_training_and_net(all_params: Mapping[str, Any], name: str, kind: type) 
     """
     params.get(all_params, "net.common", Training)
     shared = {field.name for field in fields(Training)}
-    section_of_net = all_params["net"].get(name) or {}
+    section_of_net = dict(all_params["net"][name] or {}) if name in all_params["net"] else {}
     otherwise = {key: section_of_net[key] for key in section_of_net if key in shared}
     own = {key: section_of_net[key] for key in section_of_net if key not in shared}
     counts = {"net": {name: {**all_params["net"]["common"], **otherwise}}}
