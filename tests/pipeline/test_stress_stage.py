@@ -20,6 +20,7 @@ from support.project import Project
 from support.sounds import PARAMS
 from support.voices import voice
 from voicetraits.augmentation.pitch import Voice
+from voicetraits.calibration import CalibrationParams, WantedError
 from voicetraits.conditions import hear
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.examples import read_splits
@@ -42,6 +43,7 @@ CLIPS = {
 #: A test clip in which there is nothing to hear.
 SILENT = "user07-2008-abc/a0"
 CLIPS[SILENT] = np.zeros_like(CLIPS[SILENT])
+UNCALIBRATED = CalibrationParams(method="none", wanted_error=WantedError(gender=0.1, age=0.1))
 SOME = ["telephone", "noise_0db", "crop_1s", "pitch_up_5"]
 
 
@@ -72,7 +74,8 @@ def write_project(folder: Path) -> None:
         models = folder / "data/models/softmax" / target
         models.mkdir(parents=True)
         train(
-            "softmax", target, softmax.Params(**SOFTMAX | {"epochs": 6}), seed=0, out=models,
+            "softmax", target, softmax.Params(**SOFTMAX | {"epochs": 6}), new_model=softmax.Model,
+            calibration=UNCALIBRATED, seed=0, out=models,
             open_log=lambda fold: log, features=read_features(folder / "data/features"), metadata=metadata,
             splits=read_splits(folder / "data/splits.csv"),
         )  # fmt: skip
@@ -92,7 +95,7 @@ def trained(tmp_path_factory) -> Path:
 @pytest.fixture
 def project(project: Project, trained: Path) -> Project:
     shutil.copytree(trained, project.folder / "data")
-    project.set_params(evaluate__bootstrap_samples=100, compute__workers=1, stress__conditions=SOME)
+    project.set_params(evaluate__bootstrap_samples=100, compute__workers=1, stress__conditions=SOME, nets=[])
     return project
 
 
@@ -102,7 +105,7 @@ def run_here(project: Project, monkeypatch) -> Callable[[], dict]:
     monkeypatch.chdir(project.folder)
     monkeypatch.setattr(sys, "argv", ["src/stress.py"])
     monkeypatch.setenv("VOICETRAITS_CACHE", project.env["VOICETRAITS_CACHE"])
-    monkeypatch.setattr(stress, "MODELS", ("softmax",))  # for every model the stage does the same
+    monkeypatch.setattr(stress, "CLASSIC_MODELS", ("softmax",))  # for every model the stage does the same
 
     def run() -> dict:
         stress.main()
