@@ -9,10 +9,13 @@ import pytest
 from support.dvc_project import SMALL, Done, DvcProject, leaves
 
 TARGETS = ("gender", "age")
-MODELS = {"gender": {"softmax", "tfdf", "majority", "pitch_threshold"}, "age": {"softmax", "tfdf", "majority"}}
+MODELS = {
+    "gender": {"softmax", "tfdf", "voicenet", "majority", "pitch_threshold"},
+    "age": {"softmax", "tfdf", "voicenet", "majority"},
+}
 LEARNING_CURVES = {
     f"metrics/train/{model}/{target}/curves.csv": f"Learning curves: {model}, {target}"
-    for model in ("softmax", "tfdf")
+    for model in ("softmax", "tfdf", "voicenet")
     for target in TARGETS
 }
 #: File of each chart that evaluate and stress make: its title.
