@@ -5,7 +5,7 @@ if [ -z "$store" ] && [ -x .venv/bin/python ]; then
     store=$(.venv/bin/python -c 'import platformdirs; print(platformdirs.user_cache_path("voicetraits"))')
 fi
 
-for folder in data/raw data/audio data/features data/models .dvc/cache .dvc/tmp dvc_plots; do
+for folder in data/raw data/audio data/features data/models data/explanations data/report .dvc/cache .dvc/tmp dvc_plots; do
     [ -e "$folder" ] || continue
     echo "clean: removing $folder ($(du -sh "$folder" | cut -f1))"
     chmod -R u+w "$folder"
