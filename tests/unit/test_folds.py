@@ -99,7 +99,7 @@ def test_what_holds_for_any_corpus(data, folds, seed, random):
                 assert there == set(classes.unique()) - left_out
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 12), min_size=8, max_size=8), st.integers(2, 6), st.integers(0, 3))
 def test_classes_and_strata_are_in_equal_parts(sizes, folds, seed):
     """Each class, and within it each class of the other target, to within one speaker; all together, to within two."""
