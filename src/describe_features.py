@@ -41,7 +41,7 @@ _FORMANT_STEP = (
     "every other voiced frame here, all there; in the same frames, another resampler, which in a few of them turns a "
     "pole into a formant: of F1 that spread wide, the median then moves"
 )
-_PAUSES = "there without 64 ms at each end of the clip, and what sounds for less than 0.1 s is silence"
+_PAUSES = "there without some 65 ms at each end of the clip, and what sounds for less than 0.1 s is silence"
 _RATES = "the script asks Praat which peaks are voiced, which calls more so, and joins peaks by another rule"
 _SMOOTHED = "other windows, other voiced frames; there smoothed over 3 frames"
 _FEW_SAMPLES = "in a window with one or two samples above the threshold nothing is highest but by rounding"
