@@ -2,8 +2,8 @@
 
     clip (t, m) log-mel in dB, m = 64 -> standardise each band -> less the clip's mean spectrum, smoothed over 15 bands:
                 the colour of microphone and room goes, the harmonics of the voice stay   (t, m)
-    conv2d 3x3, 16, stride (1, 2) -> norm -> relu                            (t, m/2, 16)
-    conv2d 3x3, 32, stride (2, 2) -> norm -> relu                            (t/2, m/4, 32): small shifts in frequency,
+    conv2d 3x3, 16, stride (2, 2) -> norm -> relu                            (t/2, m/2, 16)
+    conv2d 3x3, 32, stride (1, 2) -> norm -> relu                            (t/2, m/4, 32): small shifts in frequency,
                                                                              of pitch or of formants, change little
     bands into channels, dense c -> norm -> relu                             (t/2, c), c = 128
     `blocks` times: conv 3, c -> norm -> relu -> squeeze and excitation -> + (t/2, c)
@@ -57,9 +57,9 @@ def build(params: Params, shape: tuple[int | None, ...], classes: int) -> keras.
     x = layers.BatchNormalization(center=False, scale=False, trainable=False, name=STANDARDISE)(clip)
     x = _masked(x - _smoothed(_mean(x, clip_mask)), clip_mask)
     x = layers.Reshape((-1, shape[1], 1), name="picture")(x)  # (t, m, 1)
-    x = _conv_2d(x, clip_mask, 16, strides=(1, 2), name="stem_1")  # (t, m/2, 16)
     mask = clip_mask[:, ::2]
-    x = _conv_2d(x, mask, 32, strides=(2, 2), name="stem_2")  # (t/2, m/4, 32)
+    x = _conv_2d(x, mask, 16, strides=(2, 2), name="stem_1")  # (t/2, m/2, 16)
+    x = _conv_2d(x, mask, 32, strides=(1, 2), name="stem_2")  # (t/2, m/4, 32)
     x = layers.Reshape((-1, x.shape[2] * x.shape[3]), name="bands_to_channels")(x)  # (t/2, 8m)
     x = layers.Dense(params.channels, use_bias=False, name="mix")(x)  # (t/2, c)
     x = _norm_relu(x, mask, "mix")
