@@ -11,7 +11,7 @@ def test_a_target_with_one_class_left_is_skipped(without_age: tuple[DvcProject, 
     assert printed.complaints == []
     assert "split: age: skipped, since fewer than two classes are left\n" in printed.stdout
     assert set(pd.read_csv(project.folder / "data/splits.csv")["target"]) == {"gender"}
-    for model in ("softmax", "tfdf"):
+    for model in ("softmax", "tfdf", "voicenet"):
         assert [path.name for path in (project.folder / f"data/models/{model}/age").iterdir()] == ["skipped.json"]
         curves = project.folder / f"metrics/train/{model}/age"
         for curve in [curves / "curves.csv", *curves.glob("plots/metrics/*/*.tsv")]:
@@ -19,7 +19,7 @@ def test_a_target_with_one_class_left_is_skipped(without_age: tuple[DvcProject, 
         assert project.json(f"metrics/train/{model}/age/metrics.json") == {}
     evaluated = project.json("metrics/evaluate.json")
     assert evaluated["age"] == {"skipped": 1}
-    assert {"softmax", "tfdf", "majority", "pitch_threshold"} == set(evaluated["gender"])
+    assert {"softmax", "tfdf", "voicenet", "majority", "pitch_threshold"} == set(evaluated["gender"])
 
 
 def test_the_summary_says_so(without_age: tuple[DvcProject, Done]):

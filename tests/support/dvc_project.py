@@ -186,13 +186,17 @@ def git_identity() -> dict[str, str]:
 
 
 def copy_working_tree(folder: Path) -> None:
-    """Copy the project's files as they are now to `folder`: those that git knows or would take, less git's own."""
+    """Copy the project's files as they are now to `folder`: those that git knows or would take, less git's own.
+
+    Compiled kernels come along, which are good as long as their sources have the same time: they take half a minute.
+    """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    for name in names:
-        if name and (ROOT / name).is_file():
+    kernels = [str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("__pycache__/*.nb[ci]")]
+    for name in filter(None, [*names, *kernels]):
+        if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+            shutil.copy2(ROOT / name, folder / name)
 
 
 def mirror_of(project: DvcProject, folder: Path) -> Path:

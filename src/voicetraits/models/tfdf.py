@@ -6,7 +6,8 @@ without TensorFlow.
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -82,7 +83,8 @@ class Model:
                 verbose=0,
             )
             booster.compile(weighted_metrics=[])
-            booster.fit(self._dataset(train), validation_data=self._dataset(validation), verbose=0)
+            with _eager():
+                booster.fit(self._dataset(train), validation_data=self._dataset(validation), verbose=0)
             inspector = booster.make_inspector()
             trained = Path(booster.yggdrasil_model_path_tensor().numpy().decode())
             self._files = _forest_files(trained, booster.yggdrasil_model_prefix())
@@ -156,6 +158,18 @@ class Model:
     def _write_forest(self, folder: Path) -> None:
         for name, content in self._files.items():
             (folder / name).write_bytes(content)
+
+
+@contextmanager
+def _eager() -> Iterator[None]:
+    """Let TensorFlow run its functions as Python: of hundreds of columns, it takes longer to make a graph than to train."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def _as_logits(raw: np.ndarray) -> np.ndarray:
