@@ -162,7 +162,7 @@ class Model:
 
 @contextmanager
 def _eager() -> Iterator[None]:
-    """Let TensorFlow run its functions as Python: of hundreds of columns, it takes longer to make a graph than to train."""
+    """Let TensorFlow run its functions as Python: to make a graph of hundreds of columns takes longer than to train."""
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)
