@@ -44,9 +44,9 @@ _FORMANT_STEP = (
 _PAUSES = "there without some 65 ms at each end of the clip, and what sounds for less than 0.1 s is silence"
 _RATES = "the script asks Praat which peaks are voiced, which calls more so, and joins peaks by another rule"
 _SMOOTHED = "other windows, other voiced frames; there smoothed over 3 frames"
-_FEW_SAMPLES = "in a window with one or two samples above the threshold nothing is highest but by rounding"
+_TWO_PEAKS = "of two peaks of the cepstrum as high another may be the highest"
 _SPECPROP, _GEMAPS = "seewave `specprop`", "Eyben et al. 2016"
-_OF_WINDOWS = ("meanfun", "minfun", "maxfun", "meandom", "mindom", "maxdom", "dfrange", "modindx")
+_OF_WINDOWS = ("meanfun", "minfun", "maxfun")
 #: By how the names begin; the longest beginning counts.
 ORIGINS = {
     "spectrum_": Origin(_SPECPROP),
@@ -80,7 +80,7 @@ ORIGINS = {
     "slope": Origin(_GEMAPS, f"{_SMOOTHED}; its sums count one point too few"),
     "loudness": Origin(f"Hermansky 1990; {_GEMAPS}", "another scale, so only the correlation counts"),
     "voice_table": Origin("seewave, warbleR", _DECIMATED),
-    **dict.fromkeys((f"voice_table_{name}" for name in _OF_WINDOWS), Origin("seewave, warbleR", _FEW_SAMPLES)),
+    **dict.fromkeys((f"voice_table_{name}" for name in _OF_WINDOWS), Origin("seewave, warbleR", _TWO_PEAKS)),
     **dict.fromkeys(("speech_share", "pause", "phonation"), Origin("de Jong & Wempe 2009", _PAUSES)),
     **dict.fromkeys(("speaking_rate", "articulation_rate"), Origin("de Jong & Wempe 2009", _RATES)),
 }

@@ -22,7 +22,7 @@ from voicetraits.corpus import archive_stem, selection_order
 from voicetraits.errors import DataError
 from voicetraits.files import link_or_copy, sha256_of, write_csv, write_parquet
 from voicetraits.parallel import Workers, map_in_workers
-from voicetraits.pieces import find_pieces, write_pieces
+from voicetraits.pieces import Pieces, write_pieces
 from voicetraits.quarantine import Reason, SetAside
 from voicetraits.store import Store, make_key, plain_key
 from voicetraits.unpacking import ExtractParams, Unpacked, unpack
@@ -181,9 +181,9 @@ def _stored_shard(sources: Sequence[Source], *, base: str, params: ExtractParams
     keys = [plain_key(base, source.archive, source.sha256) for source in sources]
 
     def fill(folder: Path) -> None:
-        found = find_pieces(store, _KIND, keys)
+        older = Pieces(store, _KIND)
         pieces = (
-            _piece_of(*found[key], source.archive) if key in found else _new_piece(source, params)
+            _piece_of(*piece, source.archive) if (piece := older.find(key)) else _new_piece(source, params)
             for key, source in zip(keys, sources, strict=True)
         )
         _write_shard(pieces, keys, folder)

@@ -18,12 +18,19 @@ from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
 from voicetraits.features.table import write_description
 from voicetraits.files import link_or_copy, sha256_of, write_parquet
 from voicetraits.parallel import Workers, map_in_workers
-from voicetraits.pieces import find_pieces, write_pieces
+from voicetraits.pieces import Pieces, write_pieces
 from voicetraits.store import Store, make_key, plain_key
 
 _VERSIONS = ("numba", "numpy", "pyarrow", "scipy")
 _KIND = "features"  # of entries in the work store
 _FUNCTIONALS, _LOG_MEL = "functionals.parquet", "logmel.parquet"
+#: Both bytes of the values apart: a fifth smaller than with a dictionary, and read in a third of the time.
+_LOG_MEL_FORMAT = {
+    "compression": "zstd",
+    "use_dictionary": False,
+    "write_statistics": ["utterance_id"],
+    "column_encoding": {"log_mel_db.list.element.list.element": "BYTE_STREAM_SPLIT"},
+}
 
 
 @dataclass(frozen=True)
@@ -74,22 +81,20 @@ def _stored_shard(shard: Path, *, base: str, params: FeaturizeParams, store: Sto
     """The store's entry for this audio shard, made where it is not there yet."""
 
     def fill(folder: Path) -> None:
-        archives = pq.ParquetFile(shard)
-        keys = [_piece_key(base, clips) for clips in _each_archive(archives)]
-        found = find_pieces(store, _KIND, keys)
+        older = Pieces(store, _KIND)
         extractor = FeatureExtractor(params)
         functionals = [_functionals_table([], [], extractor.names)]
-        with pq.ParquetWriter(folder / _LOG_MEL, _log_mel_schema(params.mel_bands), compression="zstd") as log_mels:
-            for key, clips in zip(keys, _each_archive(archives), strict=True):
-                ids = clips["utterance_id"].to_pylist()
-                if key in found:
-                    rows, log_mel = _piece_of(*found[key], ids)
-                else:
-                    rows, log_mel = _new_piece(shard, clips, extractor)
+        places: dict[str, int] = {}
+        with pq.ParquetWriter(folder / _LOG_MEL, _log_mel_schema(params.mel_bands), **_LOG_MEL_FORMAT) as log_mels:
+            for row_group, clips in enumerate(_each_archive(pq.ParquetFile(shard))):
+                ids, key = clips["utterance_id"].to_pylist(), _piece_key(base, clips)
+                piece = older.find(key)
+                rows, log_mel = _piece_of(*piece, ids) if piece else _new_piece(shard, clips, extractor)
                 functionals.append(rows)
                 log_mels.write_table(log_mel, row_group_size=len(ids))
+                places[key] = row_group
         write_parquet(pa.concat_tables(functionals).combine_chunks(), folder / _FUNCTIONALS)
-        write_pieces(folder, {key: row_group for row_group, key in enumerate(keys)})
+        write_pieces(folder, places)
 
     return store.get_or_make(_KIND, plain_key(base, sha256_of(shard)), fill)
 

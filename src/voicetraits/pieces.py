@@ -5,7 +5,8 @@ all shards behind it; what is in them stays the same, archive by archive.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from voicetraits.store import Store
@@ -21,15 +22,25 @@ def write_pieces(folder: Path, places: Mapping[str, int]) -> None:
     (folder / _FILE).write_text(json.dumps(places, indent=1))
 
 
-def find_pieces(store: Store, kind: str, keys: Iterable[str]) -> dict[str, tuple[Path, int]]:
-    """The entry that holds a piece, and its place there, for each key that some entry of this kind has."""
-    wanted = set(keys)
-    noted: dict[str, tuple[str, int]] = {}
-    for entry in store.entries(kind):
-        try:
-            places = json.loads((entry / _FILE).read_text())
-        except (OSError, ValueError):
-            continue  # gone meanwhile, or damaged, which `get` notices when someone asks for it
-        noted |= {key: (entry.name, place) for key, place in places.items() if key in wanted}
-    entries = {name: store.get(kind, name) for name in sorted({name for name, _ in noted.values()})}
-    return {key: (entries[name], place) for key, (name, place) in noted.items() if entries[name]}
+class Pieces:
+    """What the store's entries of a kind hold; an entry is checked when the first of its pieces is asked for."""
+
+    def __init__(self, store: Store, kind: str) -> None:
+        self._store, self._kind = store, kind
+        self._noted: dict[str, tuple[str, int]] = {}
+        for entry in store.entries(kind):
+            # Else it is gone meanwhile, or damaged, which `get` notices when someone asks for it.
+            with suppress(OSError, ValueError):
+                places = json.loads((entry / _FILE).read_text())
+                self._noted |= {key: (entry.name, place) for key, place in places.items()}
+        self._entries: dict[str, Path | None] = {}
+
+    def find(self, key: str) -> tuple[Path, int] | None:
+        """The entry that holds a piece, and its place there; None where no entry does."""
+        if key not in self._noted:
+            return None
+        name, place = self._noted[key]
+        if name not in self._entries:
+            self._entries[name] = self._store.get(self._kind, name)
+        entry = self._entries[name]
+        return (entry, place) if entry else None

@@ -18,6 +18,10 @@ SHORT = {
     "split__min_speakers_per_class": 3,
     "train__epochs": 3,
     "tfdf__num_trees": 4,
+    "net__common__epochs": 1,
+    "net__voicenet__channels": 16,
+    "net__voicenet__blocks": 1,
+    "augment__variants": 0,
     "evaluate__bootstrap_samples": 100,
 }
 PEOPLE = {f"speaker {number}": ("female", "male")[number % 2] for number in range(10)}
@@ -28,9 +32,9 @@ def run_all(project: Project, *, targets: Sequence[str] = ("gender", "age"), **p
     project.set_params(**SHORT, targets=list(targets), **params)
     for stage in ("scrape", "extract", "parse_metadata", "featurize", "split"):
         project.run(stage)
-    for model in ("train_softmax", "train_tfdf"):
+    for model in (("train_softmax",), ("train_tfdf",), ("train_net", "voicenet")):
         for target in targets:
-            project.run(model, target)
+            project.run(*model, target)
     project.run("evaluate")
     return json.loads((project.folder / "metrics/evaluate.json").read_text())
 

@@ -107,12 +107,12 @@ def voice_table(samples: np.ndarray) -> dict[str, float]:
 
 
 def _fundamental_khz(gated: np.ndarray) -> np.ndarray:
-    """Of windows that overlap by half; NaN where all is zero, or the cepstrum falls from 280 Hz on."""
+    """Of windows that overlap by half; NaN where under three are not zero, or the cepstrum falls from 280 Hz on."""
     first = int(RATE_HZ / _TABLE_TO_HZ)
     found = []
     for window in _windows(gated, _WINDOW_LENGTH // 2):
         peak = 0
-        if window.any():
+        if np.count_nonzero(window) >= 3:
             amplitudes = np.abs(np.fft.rfft(np.where(window == 0, _TINY, window)))
             cepstrum = np.fft.irfft(np.log(np.maximum(amplitudes, _TINY)))
             peak = int(np.argmax(cepstrum[first : _WINDOW_LENGTH // 2]))
@@ -121,12 +121,13 @@ def _fundamental_khz(gated: np.ndarray) -> np.ndarray:
 
 
 def _dominant_khz(gated: np.ndarray) -> np.ndarray:
-    """Of windows side by side; bins are numbered from 1, as in the table. NaN where all is zero."""
+    """Of windows side by side; bins are numbered from 1, as in the table. NaN where fewer than three are not zero."""
     bins = int(_DOMINANT_TO_HZ * _WINDOW_LENGTH / RATE_HZ) + 1
     found = []
     for window in _windows(gated, _WINDOW_LENGTH):
         peak = np.argmax(np.abs(np.fft.rfft(window * np.hanning(_WINDOW_LENGTH)))[:bins])
-        found.append((peak + 1) * RATE_HZ / _WINDOW_LENGTH / 1000 if window.any() else np.nan)
+        sounds = np.count_nonzero(window) >= 3
+        found.append((peak + 1) * RATE_HZ / _WINDOW_LENGTH / 1000 if sounds else np.nan)
     return np.array(found)
 
 

@@ -11,8 +11,9 @@ Source: J. Sueur, T. Aubin, C. Simonis: Seewave, a free modular tool for sound a
 What cannot be matched: the table's clips are not listed, so no row can be compared; some were taken at other rates than
 16 kHz, where 2048 samples last otherwise; the dominant frequency was sought after a band-pass up to 7 kHz, here simply
 among the bins up to 7 kHz; the utterance is brought to 1 kHz first, and zeros are appended, before the transform from
-which the spectrum up to 280 Hz is taken, which moves bins by a fraction of a hertz; where the table has no value (R's
-NA), here is 0.
+which the spectrum up to 280 Hz is taken, which moves bins by a fraction of a hertz; windows with one or two samples
+above the threshold count as silent, since their spectra have equal peaks, of which rounding would pick one; where the
+table has no value (R's NA), here is 0.
 """
 
 from functools import lru_cache
@@ -28,6 +29,8 @@ _HIGH_HZ = 280.0
 _WINDOW_LENGTH = 2048
 _THRESHOLD_SHARE = 0.05
 _DOMINANT_TO_HZ = 7000.0
+#: A window with fewer samples above the threshold is silent.
+_FEWEST_SAMPLES = 3
 #: What stands in for zeros, so that logarithms exist.
 _TINY = 1e-6 / 32768
 
@@ -139,11 +142,14 @@ def dominant_hz(gated: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     Bins are numbered from 1, as there: the lowest is at 7.8 Hz, as in the table.
     """
     frames = _frames(gated, _WINDOW_LENGTH)  # (windows, samples)
-    bins = int(_DOMINANT_TO_HZ * _WINDOW_LENGTH / sample_rate_hz) + 1
-    spectra = scipy.fft.rfft(frames * _hann(_WINDOW_LENGTH), axis=1)[:, :bins]
-    power = np.square(spectra.real) + np.square(spectra.imag)
-    peaks = (np.argmax(power, axis=1) + 1) * (sample_rate_hz / _WINDOW_LENGTH)
-    return np.where(power.any(axis=1), peaks, np.nan)
+    found_hz = np.full(len(frames), np.nan)
+    sounding = np.flatnonzero(_sounding(gated, len(frames), _WINDOW_LENGTH, _WINDOW_LENGTH))
+    if len(sounding):
+        bins = int(_DOMINANT_TO_HZ * _WINDOW_LENGTH / sample_rate_hz) + 1
+        spectra = scipy.fft.rfft(frames[sounding] * _hann(_WINDOW_LENGTH), axis=1)[:, :bins]
+        power = np.square(spectra.real) + np.square(spectra.imag)
+        found_hz[sounding] = (np.argmax(power, axis=1) + 1) * (sample_rate_hz / _WINDOW_LENGTH)
+    return found_hz
 
 
 def _frames(samples: np.ndarray, hop_length: int) -> np.ndarray:
@@ -220,13 +226,15 @@ def _filled(samples, value):  # pragma: no cover
 
 @numba.njit(cache=True)
 def _sounding(samples, windows, hop_length, length):  # pragma: no cover
-    """Which windows are not all zeros."""
+    """Which windows have enough samples that are not zero."""
     result = np.zeros(windows, np.bool_)
     for t in range(windows):
-        i, end = t * hop_length, min(t * hop_length + length, len(samples))
-        while i < end and samples[i] == 0:
-            i += 1
-        result[t] = i < end
+        count = 0
+        for i in range(t * hop_length, min(t * hop_length + length, len(samples))):
+            count += samples[i] != 0
+            if count == _FEWEST_SAMPLES:
+                result[t] = True
+                break
     return result
 
 
