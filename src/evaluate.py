@@ -19,6 +19,7 @@ from voicetraits.models.net_names import Nets
 from voicetraits.parallel import Workers
 from voicetraits.plot_tables import importance_table, pitch_table, plot_tables
 from voicetraits.predictions import predict_baselines, predict_test_clips
+from voicetraits.signal_to_noise import read_signal_to_noise
 from voicetraits.slices import lead_figures, slice_clips, slice_table
 from voicetraits.store import ComputeParams, Store
 
@@ -40,7 +41,8 @@ def main() -> None:
     features = read_features(Path("data/features"))
     metadata = pd.read_parquet("data/metadata.parquet")
     clips = pd.read_parquet("data/audio/clips.parquet", columns=["utterance_id", "duration_seconds"])
-    parts = slice_clips(metadata, clips, features.values)
+    noise_db = read_signal_to_noise(Path("data/features/logmel"))
+    parts = slice_clips(metadata, clips, features.values["f0_median_hz"], noise_db)
     data = {"metadata": metadata, "splits": read_splits(Path("data/splits.csv"))}
     sources = {
         "features": features,

@@ -10,10 +10,10 @@ from voicetraits.examples import read_splits
 from voicetraits.explaining.explanation import Data, ExplainParams, explain_target, training_redundancy
 from voicetraits.explaining.exploring import corpus_tables
 from voicetraits.explaining.net_explanation import explain_nets
-from voicetraits.explaining.signal_to_noise import read_signal_to_noise
 from voicetraits.features.table import read_features
 from voicetraits.files import folder_anew, write_csv, write_json, write_parquet
 from voicetraits.models.net_names import Nets
+from voicetraits.signal_to_noise import read_signal_to_noise
 
 #: Models that learn from features.
 MODELS = ("softmax", "tfdf")

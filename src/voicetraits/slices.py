@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from voicetraits.errors import DataError
 from voicetraits.evaluation import EvaluateParams
 from voicetraits.examples import is_between_sources
 from voicetraits.resampling import SpeakerCounts
@@ -26,29 +27,30 @@ _EDGES: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 
 
-def slice_clips(metadata: pd.DataFrame, clips: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
-    """The part of each slice that each clip belongs to.
-
-    signal_to_noise is an estimate: 20·log10 of the mean over frames of their RMS, to that of the quietest frame. pitch
-    is the clip's median F0; a clip without a voiced frame is `voiceless`.
+def slice_clips(
+    metadata: pd.DataFrame, clips: pd.DataFrame, f0_median_hz: pd.Series, signal_to_noise_db: pd.Series
+) -> pd.DataFrame:
+    """The part of each slice that each clip belongs to; a clip without a voiced frame is `voiceless`.
 
     Args:
         metadata: utterance_id, gender, age_group, dialect, source.
         clips: utterance_id, duration_seconds.
-        features: rms_mean, rms_min and f0_median_hz, indexed by utterance_id.
+        f0_median_hz, signal_to_noise_db: of each clip, indexed by utterance_id; F0 is 0 without a voiced frame.
 
     Returns:
         gender, age_group, dialect, source, duration, signal_to_noise, pitch, indexed by utterance_id.
+
+    Raises:
+        DataError: a clip has no features.
     """
+    if missing := sorted(set(metadata["utterance_id"]).difference(signal_to_noise_db.index)):
+        raise DataError(f"{missing[0]} has no features; run `dvc repro`")
     stated = metadata.set_index("utterance_id")[["gender", "age_group", "dialect", "source"]]
     parts = stated.astype(object).where(stated.notna(), _NOT_STATED)
     duration_seconds = clips.set_index("utterance_id")["duration_seconds"].reindex(parts.index)
-    features = features[["rms_mean", "rms_min", "f0_median_hz"]].reindex(parts.index).astype(np.float64)
-    quietest = features["rms_min"].clip(lower=1e-6)  # digital silence
-    level_db = 20 * np.log10(features["rms_mean"].clip(lower=1e-6) / quietest)
-    f0_hz = features["f0_median_hz"]
+    f0_hz = f0_median_hz.reindex(parts.index).astype(np.float64)
     parts["duration"] = _banded("duration", duration_seconds)
-    parts["signal_to_noise"] = _banded("signal_to_noise", level_db)
+    parts["signal_to_noise"] = _banded("signal_to_noise", signal_to_noise_db.loc[parts.index])
     parts["pitch"] = np.where(f0_hz > 0, _banded("pitch", f0_hz), "voiceless")
     return parts
 

@@ -16,6 +16,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 import stress
 from support.classifiers import SOFTMAX
+from support.dataset import write_log_mel
 from support.project import Project
 from support.sounds import PARAMS
 from support.voices import voice
@@ -60,6 +61,7 @@ def write_project(folder: Path) -> None:
         rows = pd.DataFrame([extractor(samples[name]) for name in own], columns=list(extractor.names))
         rows.insert(0, "utterance_id", own)
         write_parquet(rows, folder / f"data/features/functionals/part-{number:04d}.parquet")
+        write_log_mel({name: extractor.extract(samples[name])[1] for name in own}, folder, number)
     write_description(folder / "data/features", PARAMS.__dict__, extractor.features)
     speakers = [name[:6] for name in ids]
     genders = [GENDERS[int(speaker[4:]) % 2] for speaker in speakers]

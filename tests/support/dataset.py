@@ -1,14 +1,16 @@
 """What the stages before training write, small: 36 speakers with two archives of two clips each, and their features."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from voicetraits.files import write_csv, write_parquet
 
-FEATURES = ("f0_median_hz", "formant_hz", "noise_1", "noise_2", "rms_mean", "rms_min")
+FEATURES = ("f0_median_hz", "formant_hz", "noise_1", "noise_2")
 SPEAKERS = 36
 GENDERS, AGE_GROUPS = ("female", "male"), ("youth", "adult", "senior")
 SOURCES = ("desk", "phone")
@@ -29,7 +31,7 @@ def write_dataset(folder: Path, *, skip_age: bool = False, shards: int = 2) -> N
             for clip in ("a1", "a2"):
                 utterance = f"{archive}/{clip}"
                 metadata.append((utterance, speaker, archive, gender, age, SOURCES[number % 4 // 2], None))
-                values = [rng.normal(pitch_hz, 8), rng.normal(formant_hz, 20), *rng.normal(size=2), 0.1, 0.001]
+                values = [rng.normal(pitch_hz, 8), rng.normal(formant_hz, 20), *rng.normal(size=2)]
                 features.append((utterance, *np.float32(values)))
         for target in ("gender",) if skip_age else ("gender", "age"):
             splits.append((target, "0", speaker, SIDES[number % 12]))
@@ -47,8 +49,25 @@ def write_dataset(folder: Path, *, skip_age: bool = False, shards: int = 2) -> N
 
 
 def write_features(folder: Path, table: pd.DataFrame, *, shards: int = 2, **params: object) -> None:
-    """Write `table` as shards of functionals, made with `params`."""
+    """Write `table` as shards of functionals, made with `params`, and log-mel of the same clips, speech at 45 dB."""
     for number in range(shards):
-        write_parquet(table.iloc[number::shards], folder / f"data/features/functionals/part-{number:04d}.parquet")
+        own = table.iloc[number::shards]
+        write_parquet(own, folder / f"data/features/functionals/part-{number:04d}.parquet")
+        write_log_mel(dict.fromkeys(own["utterance_id"], _SPEECH_AND_PAUSE_DB), folder, number)
     description = {"params": {"hop_seconds": 0.01, **params}, "units": dict.fromkeys(FEATURES, "Hz")}
     (folder / "data/features/description.json").write_text(json.dumps(description))
+
+
+#: Half a pause, half speech.
+_SPEECH_AND_PAUSE_DB = np.where(np.arange(60)[:, None] < 30, -55.0, -10.0) * np.ones(3)
+
+
+def write_log_mel(log_mel_db: Mapping[str, np.ndarray], folder: Path, shard: int = 0) -> None:
+    """Write the (frames, bands) of each clip as a shard below `folder`."""
+    bands = next(iter(log_mel_db.values())).shape[1]
+    values = pa.array(
+        [[[*map(np.float16, frame)] for frame in clip] for clip in log_mel_db.values()],
+        pa.list_(pa.list_(pa.float16(), bands)),
+    )
+    table = pa.table({"utterance_id": list(log_mel_db), "log_mel_db": values})
+    write_parquet(table, folder / f"data/features/logmel/part-{shard:04d}.parquet")

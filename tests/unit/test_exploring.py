@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from voicetraits.explaining.exploring import balance_table, histogram_by_gender, voice_table
-from voicetraits.explaining.signal_to_noise import read_signal_to_noise, signal_to_noise_db
 from voicetraits.files import write_parquet
+from voicetraits.signal_to_noise import read_signal_to_noise, signal_to_noise_db
 
 METADATA = pd.DataFrame(
     [

@@ -244,9 +244,12 @@ def test_what_the_audit_found():
     assert "3 speakers with a label to review" in said
     figures["pauses"]["far_above_chance"] = 0
     figures["suspects"] = {"skipped": 1}
+    assert "may owe as much to that" in said and "may be chance" not in said
+    figures["random_clip_split"]["linear"]["gap_low"] = -0.01
     said = about_audit.audit(made_up(audit={"gender": figures}))
     assert "far above chance" not in said
     assert "no labels were looked at" in said
+    assert "may be chance" in said and "may owe as much to that" not in said
     assert "What did the audit find?" in page(made_up(audit={"gender": figures}))
 
 

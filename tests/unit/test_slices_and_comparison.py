@@ -60,10 +60,11 @@ def parts_of(**changes):
     """Parts of one clip with these properties."""
     clip = {
         "gender": "female", "age_group": "adult", "dialect": None, "source": "desk", "duration_seconds": 3.0,
-        "rms_mean": 0.1, "rms_min": 0.001, "f0_median_hz": 150.0, **changes,
+        "signal_to_noise_db": 40.0, "f0_median_hz": 150.0, **changes,
     }  # fmt: skip
     table = pd.DataFrame([{"utterance_id": "u", **clip}])
-    return slice_clips(table, table, table.set_index("utterance_id")).loc["u"].to_dict()
+    of_clip = table.set_index("utterance_id")
+    return slice_clips(table, table, of_clip["f0_median_hz"], of_clip["signal_to_noise_db"]).loc["u"].to_dict()
 
 
 def test_parts_of_a_clip():
@@ -77,10 +78,9 @@ def test_parts_of_a_clip():
     ({"duration_seconds": 1.99}, "duration", "under 2 s"),
     ({"duration_seconds": 2.0}, "duration", "2-4 s"),
     ({"duration_seconds": 8.0}, "duration", "8 s or more"),
-    ({"rms_min": 0.0101}, "signal_to_noise", "under 20 dB"),
-    ({"rms_min": 0.0099}, "signal_to_noise", "20-30 dB"),
-    ({"rms_min": 0.0}, "signal_to_noise", "40 dB or more"),
-    ({"rms_mean": 0.0, "rms_min": 0.0}, "signal_to_noise", "under 20 dB"),
+    ({"signal_to_noise_db": 0.0}, "signal_to_noise", "under 20 dB"),
+    ({"signal_to_noise_db": 19.9}, "signal_to_noise", "under 20 dB"),
+    ({"signal_to_noise_db": 20.0}, "signal_to_noise", "20-30 dB"),
     ({"f0_median_hz": 0.0}, "pitch", "voiceless"),
     ({"f0_median_hz": 189.9}, "pitch", AMBIGUOUS_PITCH),
     ({"f0_median_hz": 190.0}, "pitch", "190-230 Hz"),

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from voicetraits.errors import DataError
+
 #: Quantiles of the frames' levels: speech lies at the one, what is heard in pauses at the other.
 _SPEECH, _PAUSE = 0.95, 0.10
 
@@ -26,9 +28,16 @@ def signal_to_noise_db(log_mel_db: np.ndarray) -> float:
 
 
 def read_signal_to_noise(folder: Path) -> pd.Series:
-    """Of every clip in the shards of `folder`, indexed by utterance_id, sorted."""
+    """Of every clip in the shards of `folder`, indexed by utterance_id, sorted.
+
+    Raises:
+        DataError: there are no shards.
+    """
     found: dict[str, float] = {}
-    for shard in sorted(folder.glob("part-*.parquet")):
+    shards = sorted(folder.glob("part-*.parquet"))
+    if not shards:
+        raise DataError(f"{folder} holds no part-*.parquet; run `dvc repro featurize`")
+    for shard in shards:
         for batch in pq.ParquetFile(shard).iter_batches(batch_size=256):
             frames = batch.column("log_mel_db")
             levels = frames.values.values.to_numpy(zero_copy_only=False).reshape(len(frames.values), -1)
