@@ -1,0 +1,99 @@
+"""Loads saved models without TensorFlow, and says which models they are."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+
+import yaml
+
+from voicetraits.calibration import Calibration
+from voicetraits.errors import ModelError
+from voicetraits.files import sha256_of
+from voicetraits.models.saved import Config, SavedModel
+
+_CONFIG, _LOCK, _FINAL = "config.yaml", "dvc.lock", "final"
+#: Modules that load models whose own module would load TensorFlow.
+_RUNTIMES = {"softmax": "softmax_runtime"}
+#: Hex digits of a digest that tell two models apart.
+_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which model it is that answers.
+
+    Attributes:
+        name: softmax, tfdf, or a net's name.
+        version: digest of its config.yaml, which holds digests of all its other files.
+        training_data: digest of the utterances and labels that it learnt from.
+        dvc_lock: digest of the dvc.lock of the project that it lies in; None outside a project.
+    """
+
+    name: str
+    version: str
+    training_data: str
+    dvc_lock: str | None
+
+
+def find_models(folder: Path) -> dict[str, Path]:
+    """Folders of saved models by target.
+
+    Args:
+        folder: of a saved model; or of a target, or of several targets, with `final/` in it, as training writes them.
+
+    Raises:
+        ModelError: there is none.
+    """
+    candidates = [folder, folder / _FINAL, *sorted(folder.glob(f"*/{_FINAL}")), *sorted(folder.glob("*"))]
+    found: dict[str, Path] = {}
+    for candidate in candidates:
+        if (candidate / _CONFIG).is_file():
+            found.setdefault(_target_of(candidate), candidate)
+    if not found:
+        raise ModelError(f"{folder} holds no saved model; train one with `dvc repro`, or name another folder")
+    return found
+
+
+def load(folder: Path) -> SavedModel:
+    """Read a saved model.
+
+    Raises:
+        ModelError: the folder is missing, incomplete or not a model.
+    """
+    content = _read_config(folder)
+    try:
+        digests = dict(content.pop("files_sha256"))
+        tuples = {key: tuple(content[key]) for key in ("classes", "feature_names")}
+        config = Config(**{**content, **tuples})
+        for name, digest in digests.items():
+            if sha256_of(folder / name) != digest:
+                raise ValueError(f"{name} is not what was saved")
+        runtime = config.runtime or _RUNTIMES.get(config.model, config.model)
+        kind = import_module(f"voicetraits.models.{runtime}").Model
+        classifier = kind.load(folder, classes=len(config.classes), feature_names=config.feature_names)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(f"{folder} is incomplete or damaged ({reason}); make it again with `dvc repro`") from None
+    return SavedModel(config, classifier, Calibration.load(folder))
+
+
+def identity_of(folder: Path, config: Config) -> ModelIdentity:
+    """Which model lies in a folder."""
+    version = sha256((folder / _CONFIG).read_bytes()).hexdigest()[:_DIGITS]
+    locks = [parent / _LOCK for parent in folder.resolve().parents if (parent / _LOCK).is_file()]
+    lock = sha256_of(locks[0])[:_DIGITS] if locks else None
+    return ModelIdentity(config.model, version, config.training_split_sha256[:_DIGITS], lock)
+
+
+def _target_of(folder: Path) -> str:
+    return str(_read_config(folder).get("target"))
+
+
+def _read_config(folder: Path) -> dict:
+    path = folder / _CONFIG
+    try:
+        return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(f"{path} is damaged ({reason}); make it again with `dvc repro`") from None

@@ -1,0 +1,153 @@
+"""The only way from sound to answer."""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib import import_module
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from voicetraits.errors import ModelError
+from voicetraits.features.analysis import Analysis
+from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
+from voicetraits.inference.answers import Prediction, Refusal
+from voicetraits.inference.hearing import Hearing, hear
+from voicetraits.inference.loading import ModelIdentity, find_models, identity_of, load
+from voicetraits.inference.sound import SAMPLE_RATE_HZ, Sound, blocks_of
+from voicetraits.inference.summing import Heard, answer_of, segments_of
+from voicetraits.inference.windows import Window, cut
+from voicetraits.models.saved import SavedModel
+
+#: A sound up to this is one clip, as in training; a longer one is judged window by window.
+LONGEST_CLIP_SECONDS = 60.0
+WINDOW_SECONDS = 4.0
+#: How the gate listens where the model does not see functionals: params.yaml's own setting.
+_SETTING = {
+    "frame_seconds": 0.025, "hop_seconds": 0.01, "pre_emphasis": 0.97, "mel_bands": 64, "mfcc": 20,
+    "mfcc_statistics": (), "mfcc_delta_statistics": (), "log_mel_statistics": (), "contrast_statistics": (),
+    "voice_range_hz": 280.0, "f0_min_hz": 60.0, "f0_max_hz": 400.0, "f0_frame_seconds": 0.064,
+    "formant_ceiling_hz": 5500.0,
+}  # fmt: skip
+
+
+class Predictor:
+    """Answers for all targets of a kind of model; made once, used for many sounds.
+
+    Args:
+        model_dir: a saved model (`data/models/tfdf/gender/final`), or a folder with one or several targets
+            (`data/models/tfdf`).
+
+    Attributes:
+        models: the saved models by target, as evaluate scores them.
+        identities: which they are, by target.
+
+    Raises:
+        ModelError: there is no model, or one is damaged.
+    """
+
+    def __init__(self, model_dir: Path | str) -> None:
+        folders = find_models(Path(model_dir))
+        self.models: dict[str, SavedModel] = {target: load(folder) for target, folder in folders.items()}
+        self.identities: dict[str, ModelIdentity] = {
+            target: identity_of(folders[target], model.config) for target, model in self.models.items()
+        }
+        settings = [model.config.feature_params for model in self.models.values() if _sees_functionals(model)]
+        if any(setting != settings[0] for setting in settings):
+            raise ModelError(f"{model_dir}: the models of its targets learnt from different features; name one of them")
+        self._extractor = FeatureExtractor(FeaturizeParams(**(settings[0] if settings else _SETTING)))
+        self._blas = ThreadpoolController()
+
+    def __call__(self, sound: Sound, *, segments: bool = False) -> Prediction:
+        """Answer on one sound.
+
+        Args:
+            sound: a path, bytes, an open file, or (samples, rate in Hz), samples (n,) or (n, channels); anything that
+                libsndfile reads, at any rate.
+            segments: whether to answer by stretches of time as well.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        blocks = blocks_of(sound)
+        head, is_all = _head(blocks, round(LONGEST_CLIP_SECONDS * SAMPLE_RATE_HZ))
+        if is_all:
+            clip = [self.judge(Window(0, np.concatenate(head)))]
+            windows = list(self._windows(iter(head))) if segments else clip
+        else:
+            clip = windows = list(self._windows(chain(head, blocks)))
+        return Prediction(
+            clip[-1].end_seconds,
+            {target: answer_of(target, clip, self.models, self.identities) for target in self.models},
+            {target: segments_of(target, windows, self.models, self.identities) for target in self.models}
+            if segments
+            else {},
+        )
+
+    def stream(self, sound: Sound) -> Iterator[Heard]:
+        """What is heard window by window, each as soon as it has been read."""
+        return self._windows(blocks_of(sound))
+
+    def judge(self, window: Window) -> Heard:
+        """What is heard in one stretch, and what the models state of it where a voice is."""
+        times = window.start / SAMPLE_RATE_HZ, window.end / SAMPLE_RATE_HZ
+        if len(window.samples) < self._extractor.params.frame_length:
+            hearing = Hearing(len(window.samples) / SAMPLE_RATE_HZ, 0.0, 0.0, None, Refusal.TOO_SHORT)
+            return Heard(*times, hearing, {})
+        samples = window.samples.astype(np.float32) / 32768
+        # Several threads of BLAS would sum in another order: the same numbers on any number of cores.
+        with self._blas.limit(limits=1, user_api="blas"):
+            analysis = self._extractor.analyse(samples)
+            hearing = hear(analysis)
+            stated = {} if hearing.refusal else self._state(samples, analysis)
+        return Heard(*times, hearing, stated)
+
+    def _windows(self, blocks: Iterator[np.ndarray]) -> Iterator[Heard]:
+        return map(self.judge, cut(blocks, round(WINDOW_SECONDS * SAMPLE_RATE_HZ)))
+
+    def _state(self, samples: np.ndarray, analysis: Analysis) -> Mapping[str, np.ndarray]:
+        """Raw probabilities of each model, (classes,)."""
+        stated = {}
+        row = None
+        for target, model in self.models.items():
+            if _sees_functionals(model):
+                row = self._functionals(analysis) if row is None else row
+                stated[target] = model.predict_raw(row, names=self._extractor.names)[0]
+            else:
+                stated[target] = model.predict_raw(
+                    [self._front_ends[target](samples)], names=model.config.feature_names
+                )[0]
+        return stated
+
+    def _functionals(self, analysis: Analysis) -> np.ndarray:
+        """(1, features) float32, as the extractor makes them."""
+        row = np.concatenate([family.compute(analysis) for family in self._extractor.families])
+        return row.astype(np.float32)[None]
+
+    @cached_property
+    def _front_ends(self) -> dict[str, Any]:
+        """What makes the input of each net, by target."""
+        return {
+            target: import_module(f"voicetraits.front_ends.{model.config.feature_names[0]}").FrontEnd(
+                **model.config.feature_params
+            )
+            for target, model in self.models.items()
+            if not _sees_functionals(model)
+        }
+
+
+def _sees_functionals(model: SavedModel) -> bool:
+    return model.config.runtime is None
+
+
+def _head(blocks: Iterator[np.ndarray], length: int) -> tuple[list[np.ndarray], bool]:
+    """The first blocks, up to more than `length` samples, and whether these are all."""
+    head, count = [], 0
+    for block in blocks:
+        head.append(block)
+        count += len(block)
+        if count > length:
+            return head, False
+    return head, True
