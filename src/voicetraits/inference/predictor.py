@@ -14,7 +14,8 @@ from voicetraits.errors import ModelError
 from voicetraits.features.analysis import Analysis
 from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
 from voicetraits.inference.answers import Prediction, Refusal
-from voicetraits.inference.hearing import Hearing, hear
+from voicetraits.inference.domain import domain_of
+from voicetraits.inference.hearing import Ear, Hearing
 from voicetraits.inference.loading import ModelIdentity, find_models, identity_of, load
 from voicetraits.inference.sound import SAMPLE_RATE_HZ, Sound, blocks_of
 from voicetraits.inference.summing import Heard, answer_of, segments_of
@@ -58,6 +59,8 @@ class Predictor:
         if any(setting != settings[0] for setting in settings):
             raise ModelError(f"{model_dir}: the models of its targets learnt from different features; name one of them")
         self._extractor = FeatureExtractor(FeaturizeParams(**(settings[0] if settings else _SETTING)))
+        self._domains = {target: domain_of(folders[target], model.config) for target, model in self.models.items()}
+        self._ear = Ear()
         self._blas = ThreadpoolController()
 
     def __call__(self, sound: Sound, *, segments: bool = False) -> Prediction:
@@ -100,7 +103,7 @@ class Predictor:
         # Several threads of BLAS would sum in another order: the same numbers on any number of cores.
         with self._blas.limit(limits=1, user_api="blas"):
             analysis = self._extractor.analyse(samples)
-            hearing = hear(analysis)
+            hearing = self._ear.hear(analysis)
             stated = {} if hearing.refusal else self._state(samples, analysis)
         return Heard(*times, hearing, stated)
 
@@ -108,17 +111,17 @@ class Predictor:
         return map(self.judge, cut(blocks, round(WINDOW_SECONDS * SAMPLE_RATE_HZ)))
 
     def _state(self, samples: np.ndarray, analysis: Analysis) -> Mapping[str, np.ndarray]:
-        """Raw probabilities of each model, (classes,)."""
+        """Raw probabilities of each model, (classes,); of none for whom the clip lies too far off."""
         stated = {}
         row = None
         for target, model in self.models.items():
             if _sees_functionals(model):
                 row = self._functionals(analysis) if row is None else row
-                stated[target] = model.predict_raw(row, names=self._extractor.names)[0]
+                if not (domain := self._domains[target]) or not domain.is_far(row[0]):
+                    stated[target] = model.predict_raw(row, names=self._extractor.names)[0]
             else:
-                stated[target] = model.predict_raw(
-                    [self._front_ends[target](samples)], names=model.config.feature_names
-                )[0]
+                seen = [self._front_ends[target](samples)]
+                stated[target] = model.predict_raw(seen, names=model.config.feature_names)[0]
         return stated
 
     def _functionals(self, analysis: Analysis) -> np.ndarray:

@@ -21,7 +21,8 @@ class Heard:
     Attributes:
         start_seconds, end_seconds: from the sound's begin.
         hearing: whether there is a voice.
-        stated: raw probabilities of each model, by target, (classes,); empty where none was asked.
+        stated: raw probabilities of each model, by target, (classes,). Without a refusal, a model that says nothing
+            has learnt from nothing like it.
     """
 
     start_seconds: float
@@ -90,7 +91,7 @@ def _most_common_refusal(windows: Sequence[Heard]) -> Refusal:
     """By seconds; silence counts only where there is nothing else."""
     seconds: dict[Refusal, float] = {}
     for window in windows:
-        reason = window.hearing.refusal
+        reason = window.hearing.refusal or Refusal.OUT_OF_DOMAIN
         seconds[reason] = seconds.get(reason, 0.0) + window.hearing.seconds
     others = {reason: length for reason, length in seconds.items() if reason != Refusal.NO_SPEECH}
     return max(others or seconds, key=(others or seconds).get)
