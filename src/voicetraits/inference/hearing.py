@@ -78,11 +78,10 @@ class Ear:
             return Hearing(speech_seconds=float(speech_seconds), refusal=Refusal.TOO_SHORT, **known)
         odd_even_db = _odd_even_db(analysis)
         if not _is_sure(analysis, voiced_share, f0_median_hz, loudest_db, odd_even_db):
-            detected = self._detect(analysis.samples)
-            if detected < _DETECTED_SHARE:
+            if not self._detects(analysis.samples):
                 refusal = Refusal.MUSIC_OR_OTHER if voiced_share > _SURE_VOICED_SHARE else Refusal.NO_SPEECH
                 return Hearing(speech_seconds=0.0, refusal=refusal, **known)
-            speech_seconds = detected * seconds
+            speech_seconds = min(seconds, loud.sum() * hop_seconds)  # voiced or not: it is speech that is heard
         refusal = None
         if speech_seconds < _SHORTEST_SPEECH_SECONDS:
             refusal = Refusal.TOO_SHORT
@@ -92,12 +91,19 @@ class Ear:
             refusal = Refusal.TOO_NOISY
         return Hearing(speech_seconds=float(speech_seconds), refusal=refusal, **known)
 
-    def _detect(self, samples: np.ndarray) -> float:
-        """Share of chunks in which the detector finds speech."""
+    def _detects(self, samples: np.ndarray) -> bool:
+        """Whether the detector finds speech in enough of its chunks; it stops as soon as that is decided."""
         self._detector.reset()
         length = self._detector.chunk_samples()
         chunks = np.pad(samples, (0, -len(samples) % length)).reshape(-1, length)
-        return float(np.mean([self._detector.process_samples(chunk) > _DETECTED for chunk in chunks]))
+        wanted = max(1, int(np.ceil(_DETECTED_SHARE * len(chunks))))
+        for left, chunk in zip(range(len(chunks), 0, -1), chunks, strict=True):
+            if wanted > left:
+                return False
+            wanted -= self._detector.process_samples(chunk) > _DETECTED
+            if not wanted:
+                return True
+        return False
 
     @cached_property
     def _detector(self):

@@ -1,9 +1,9 @@
 """The only way from sound to answer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib import import_module
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from voicetraits.models.saved import SavedModel
 #: A sound up to this is one clip, as in training; a longer one is judged window by window.
 LONGEST_CLIP_SECONDS = 60.0
 WINDOW_SECONDS = 4.0
+_WINDOWS_AT_A_TIME = 64
 #: How the gate listens where the model does not see functionals: params.yaml's own setting.
 _SETTING = {
     "frame_seconds": 0.025, "hop_seconds": 0.01, "pre_emphasis": 0.97, "mel_bands": 64, "mfcc": 20,
@@ -77,7 +78,7 @@ class Predictor:
         blocks = blocks_of(sound)
         head, is_all = _head(blocks, round(LONGEST_CLIP_SECONDS * SAMPLE_RATE_HZ))
         if is_all:
-            clip = [self.judge(Window(0, np.concatenate(head)))]
+            clip = self._judge([Window(0, np.concatenate(head))])
             windows = list(self._windows(iter(head))) if segments else clip
         else:
             clip = windows = list(self._windows(chain(head, blocks)))
@@ -90,44 +91,67 @@ class Predictor:
         )
 
     def stream(self, sound: Sound) -> Iterator[Heard]:
-        """What is heard window by window, each as soon as it has been read."""
+        """What is heard window by window, while the sound is read; memory does not grow with its length."""
         return self._windows(blocks_of(sound))
 
-    def judge(self, window: Window) -> Heard:
-        """What is heard in one stretch, and what the models state of it where a voice is."""
-        times = window.start / SAMPLE_RATE_HZ, window.end / SAMPLE_RATE_HZ
-        if len(window.samples) < self._extractor.params.frame_length:
-            hearing = Hearing(len(window.samples) / SAMPLE_RATE_HZ, 0.0, 0.0, None, Refusal.TOO_SHORT)
-            return Heard(*times, hearing, {})
-        samples = window.samples.astype(np.float32) / 32768
+    def _windows(self, blocks: Iterator[np.ndarray]) -> Iterator[Heard]:
+        windows = cut(blocks, round(WINDOW_SECONDS * SAMPLE_RATE_HZ))
+        while some := list(islice(windows, _WINDOWS_AT_A_TIME)):
+            yield from self._judge(some)
+
+    def _judge(self, windows: Sequence[Window]) -> list[Heard]:
+        """What is heard in some stretches, and what the models state of those in which a voice is."""
         # Several threads of BLAS would sum in another order: the same numbers on any number of cores.
         with self._blas.limit(limits=1, user_api="blas"):
-            analysis = self._extractor.analyse(samples)
-            hearing = self._ear.hear(analysis)
-            stated = {} if hearing.refusal else self._state(samples, analysis)
-        return Heard(*times, hearing, stated)
+            listened = [self._listen(window) for window in windows]
+            stated = {target: self._ask(target, [seen.get(target) for _, seen in listened]) for target in self.models}
+        return [
+            Heard(
+                window.start / SAMPLE_RATE_HZ,
+                window.end / SAMPLE_RATE_HZ,
+                hearing,
+                {target: own[place] for target, own in stated.items() if own[place] is not None},
+            )
+            for place, (window, (hearing, _)) in enumerate(zip(windows, listened, strict=True))
+        ]
 
-    def _windows(self, blocks: Iterator[np.ndarray]) -> Iterator[Heard]:
-        return map(self.judge, cut(blocks, round(WINDOW_SECONDS * SAMPLE_RATE_HZ)))
+    def _listen(self, window: Window) -> tuple[Hearing, dict[str, np.ndarray]]:
+        """What is heard in a stretch, and by target what its model sees of it; of none for whom it lies too far off."""
+        if len(window.samples) < self._extractor.params.frame_length:
+            seconds = len(window.samples) / SAMPLE_RATE_HZ
+            return Hearing(seconds, 0.0, 0.0, None, Refusal.TOO_SHORT), {}
+        samples = window.samples.astype(np.float32) / 32768
+        analysis = self._extractor.analyse(samples)
+        hearing = self._ear.hear(analysis)
+        if hearing.refusal:
+            return hearing, {}
+        seen = {target: front_end(samples) for target, front_end in self._front_ends.items()}
+        if len(seen) < len(self.models):
+            row = self._functionals(analysis)
+            for target in self.models.keys() - seen.keys():
+                if not (domain := self._domains[target]) or not domain.is_far(row):
+                    seen[target] = row
+        return hearing, seen
 
-    def _state(self, samples: np.ndarray, analysis: Analysis) -> Mapping[str, np.ndarray]:
-        """Raw probabilities of each model, (classes,); of none for whom the clip lies too far off."""
-        stated = {}
-        row = None
-        for target, model in self.models.items():
+    def _ask(self, target: str, seen: Sequence[np.ndarray | None]) -> list[np.ndarray | None]:
+        """Raw probabilities, (classes,), of each stretch of which the model sees anything."""
+        model = self.models[target]
+        places = [place for place, one in enumerate(seen) if one is not None]
+        stated: list[np.ndarray | None] = [None] * len(seen)
+        if places:
+            chosen = [seen[place] for place in places]
+            # All at a time: trees take longer to be asked than to answer.
             if _sees_functionals(model):
-                row = self._functionals(analysis) if row is None else row
-                if not (domain := self._domains[target]) or not domain.is_far(row[0]):
-                    stated[target] = model.predict_raw(row, names=self._extractor.names)[0]
+                raw = model.predict_raw(np.stack(chosen), names=self._extractor.names)
             else:
-                seen = [self._front_ends[target](samples)]
-                stated[target] = model.predict_raw(seen, names=model.config.feature_names)[0]
+                raw = model.predict_raw(chosen, names=model.config.feature_names)
+            for place, own in zip(places, raw, strict=True):
+                stated[place] = own
         return stated
 
     def _functionals(self, analysis: Analysis) -> np.ndarray:
-        """(1, features) float32, as the extractor makes them."""
-        row = np.concatenate([family.compute(analysis) for family in self._extractor.families])
-        return row.astype(np.float32)[None]
+        """(features,) float32, as the extractor makes them."""
+        return np.concatenate([family.compute(analysis) for family in self._extractor.families]).astype(np.float32)
 
     @cached_property
     def _front_ends(self) -> dict[str, Any]:
