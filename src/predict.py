@@ -7,7 +7,6 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 
 import json
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,14 +14,18 @@ import typer
 
 from voicetraits import stage
 from voicetraits.errors import DataError
+from voicetraits.inference import recording
 from voicetraits.inference.annotations import write_labels, write_textgrid
 from voicetraits.inference.asked import STDIN, expand
+from voicetraits.inference.picture import write_picture
 from voicetraits.inference.predictor import Predictor
 from voicetraits.inference.printing import Format, Printer
 from voicetraits.inference.progress import shown
 from voicetraits.inference.rows import columns, failure, rows_of
 
 MODELS = Path("data/models")
+#: Stands for a recording where others have a path.
+MICROPHONE = "microphone"
 
 
 def predict(
@@ -34,71 +37,78 @@ def predict(
     segments: Annotated[bool, typer.Option("--segments", help="answer by stretches of time")] = False,
     textgrid: Annotated[Path | None, typer.Option(metavar="OUT", help="write segments for Praat")] = None,
     labels: Annotated[Path | None, typer.Option(metavar="OUT", help="write segments for Audacity")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="name the features that moved each answer most")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="OUT.png", help="draw the sound and the answers over time")
+    ] = None,
+    record: Annotated[
+        float | None, typer.Option(min=0.5, max=600, metavar="SECONDS", help="hear the microphone")
+    ] = None,
+    save: Annotated[Path | None, typer.Option(metavar="OUT.wav", help="keep what was recorded")] = None,
     truth: Annotated[Path | None, typer.Option(metavar="CLIPS.CSV", help="score the model on labelled clips")] = None,
 ) -> None:
     """Say what a saved model hears: gender and age group as labelled, or why it does not answer."""
-    if (truth is None) == (not sounds):
-        raise typer.BadParameter("name files, or --truth with a table of labelled ones")
+    if [truth is not None, record is not None, bool(sounds)].count(True) != 1:
+        raise typer.BadParameter("name files, or --record, or --truth with a table of labelled clips: one of them")
+    if explain and form == Format.CSV:
+        raise typer.BadParameter("--explain goes with --format table and json")
     predictor = Predictor(MODELS / model if (MODELS / model).is_dir() else model)
     if truth is not None:
         print_scores(predictor, truth, form)
         return
-    paths = list(expand(sounds))
+    if record is not None:
+        samples = recording.record(record)
+        if save is not None:
+            recording.save(samples, save)
+        asked = {MICROPHONE: (samples, recording.SAMPLE_RATE_HZ)}
+    else:
+        asked = {path: path for path in expand(sounds)}
+    if STDIN in asked:  # what is listened to twice must be kept
+        asked[STDIN] = sys.stdin.buffer.read() if explain or plot is not None else sys.stdin.buffer
     classes = {target: one.config.classes for target, one in predictor.models.items()}
     printer = Printer(form, columns(classes, segments=segments))
     failed = False
-    for path in shown(paths):
+    for path in shown(list(asked)):
+        sound = asked[path]
         try:
-            sound = sys.stdin.buffer if path == STDIN else path
             prediction = predictor(sound, segments=segments or textgrid is not None or labels is not None)
+            explanations = predictor.explain(sound) if explain else None
         except (DataError, OSError) as error:
             failed = True
-            reason = error.strerror if isinstance(error, OSError) else str(error)
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             printer.add([failure(path, reason)], {"path": path, "error": reason})
             continue
+        if plot is not None:
+            write_picture(predictor, sound, out_of(plot, path, ".png", len(asked)), title=path)
         for out, write, suffix in ((textgrid, write_textgrid, ".TextGrid"), (labels, write_labels, ".txt")):
             if out is not None:
-                write(prediction, out / f"{Path(path).stem}{suffix}" if len(paths) > 1 or out.is_dir() else out)
-        printer.add(list(rows_of(path, prediction, segments=segments)), {"path": path, **prediction.as_dict()})
+                write(prediction, out_of(out, path, suffix, len(asked)))
+        content = {"path": path, **prediction.as_dict()}
+        printer.add(list(rows_of(path, prediction, segments=segments)), content, explanations)
     printer.close()
     if failed:
         sys.exit(1)
 
 
+def out_of(out: Path, path: str, suffix: str, sounds: int) -> Path:
+    """Where to write what belongs to a sound: to a folder, where there are several."""
+    return out / f"{Path(path).stem}{suffix}" if sounds > 1 or out.is_dir() else out
+
+
 def print_scores(predictor: Predictor, truth: Path, form: Format) -> None:
     """Figures on labelled clips, as `summary.py` prints those of evaluate."""
-    # Scoring takes what answering does not: pandas, scikit-learn.
-    import pandas as pd
-
+    # Scoring takes what answering does not: pandas, params.yaml.
     from summary import table
     from voicetraits import params
-    from voicetraits.evaluation import EvaluateParams, figures, score_table
-    from voicetraits.inference.truth import answer_all, baseline_tables, read_truth
-    from voicetraits.labels import read_age, read_gender
-    from voicetraits.metadata import MetadataParams
+    from voicetraits.inference.truth import nested, score_on, together
 
-    all_params = params.load()
-    settings = params.get(all_params, "evaluate", EvaluateParams)
-    ages = params.get(all_params, "metadata", MetadataParams).ages
-    seed = params.get(all_params, "seed", params.Seed)
-    scored = answer_all(predictor, read_truth(truth), {"gender": read_gender, "age": partial(read_age, **ages)})
-    scores = []
-    for target, own in scored.tables.items():
-        config = predictor.models[target].config
-        baselines = baseline_tables(own, target, config.classes, Path("data"), config.training_split_sha256)
-        if not baselines:
-            print(
-                f"predict: no baselines for {target}: data/ does not hold what the model learnt from", file=sys.stderr
-            )
-        tables = {config.model: own, **baselines}
-        scores.append(score_table(target, tables, config.classes, settings, seed=seed))
-        if aside := dict(scored.set_aside[target]):
-            print(f"predict: {target}: {len(own)} clips scored, set aside: {aside}", file=sys.stderr)
+    scores, notes = score_on(predictor, truth, params.load(), data=Path("data"))
+    for note in notes:
+        print(f"predict: {note}", file=sys.stderr)
     if form == Format.CSV:
-        print(pd.concat(scores).to_csv(index=False, lineterminator="\n"), end="")
-        return
-    nested = {target: figures(own, {}) for target, own in zip(scored.tables, scores, strict=True)}
-    print(json.dumps(nested, indent=2) if form == Format.JSON else table(nested))
+        print(together(scores).to_csv(index=False, lineterminator="\n"), end="")
+    else:
+        print(json.dumps(nested(scores), indent=2) if form == Format.JSON else table(nested(scores)))
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The only way from sound to answer."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from itertools import chain, islice
@@ -15,6 +16,7 @@ from voicetraits.features.analysis import Analysis
 from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
 from voicetraits.inference.answers import Prediction, Refusal
 from voicetraits.inference.domain import domain_of
+from voicetraits.inference.explaining import Explanation, explain
 from voicetraits.inference.hearing import Ear, Hearing
 from voicetraits.inference.loading import ModelIdentity, find_models, identity_of, load
 from voicetraits.inference.sound import SAMPLE_RATE_HZ, Sound, blocks_of
@@ -33,6 +35,21 @@ _SETTING = {
     "voice_range_hz": 280.0, "f0_min_hz": 60.0, "f0_max_hz": 400.0, "f0_frame_seconds": 0.064,
     "formant_ceiling_hz": 5500.0,
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """What there is to see of a sound.
+
+    Attributes:
+        samples: (n,) int16 at 16 kHz.
+        analysis: its frames.
+        windows: what was heard in windows that overlap.
+    """
+
+    samples: np.ndarray
+    analysis: Analysis
+    windows: Sequence[Heard]
 
 
 class Predictor:
@@ -90,9 +107,55 @@ class Predictor:
             else {},
         )
 
+    def explain(self, sound: Sound, *, most: int = 8) -> dict[str, Explanation]:
+        """Which features moved each answer most, by target; nothing of a target that gets no probabilities.
+
+        Args:
+            most: how many to name.
+
+        Raises:
+            DataError: it cannot be read.
+            ModelError: a model does not see features.
+        """
+        rows: dict[str, list[np.ndarray]] = {}
+        for window in self._whole_or_cut(blocks_of(sound)):
+            for target, seen in self._listen(window)[1].items():
+                rows.setdefault(target, []).append(seen if _sees_functionals(self.models[target]) else np.empty(0))
+        return {
+            target: explain(
+                target, self.models[target], self._domains[target], self._extractor.features, np.array(own), most=most
+            )
+            for target, own in rows.items()
+        }
+
+    def over_time(self, sound: Sound, *, window_seconds: float, hop_seconds: float) -> LookedAt:
+        """The begin of a sound, up to the length of a clip, looked at closely.
+
+        Args:
+            window_seconds, hop_seconds: of the windows that are answered.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        head, _ = _head(blocks_of(sound), round(LONGEST_CLIP_SECONDS * SAMPLE_RATE_HZ))
+        samples = np.concatenate(head)[: round(LONGEST_CLIP_SECONDS * SAMPLE_RATE_HZ)]
+        frame_length = self._extractor.params.frame_length
+        samples = np.pad(samples, (0, max(0, frame_length - len(samples))))
+        length, hop = round(window_seconds * SAMPLE_RATE_HZ), round(hop_seconds * SAMPLE_RATE_HZ)
+        starts = range(0, max(1, len(samples) - length + hop), hop)
+        windows = self._judge([Window(start, samples[start : start + length]) for start in starts])
+        return LookedAt(samples, self._extractor.analyse(samples.astype(np.float32) / 32768), windows)
+
     def stream(self, sound: Sound) -> Iterator[Heard]:
         """What is heard window by window, while the sound is read; memory does not grow with its length."""
         return self._windows(blocks_of(sound))
+
+    def _whole_or_cut(self, blocks: Iterator[np.ndarray]) -> Iterator[Window]:
+        """A clip as it is, a longer sound in windows."""
+        head, is_all = _head(blocks, round(LONGEST_CLIP_SECONDS * SAMPLE_RATE_HZ))
+        if is_all:
+            return iter([Window(0, np.concatenate(head))])
+        return cut(chain(head, blocks), round(WINDOW_SECONDS * SAMPLE_RATE_HZ))
 
     def _windows(self, blocks: Iterator[np.ndarray]) -> Iterator[Heard]:
         windows = cut(blocks, round(WINDOW_SECONDS * SAMPLE_RATE_HZ))

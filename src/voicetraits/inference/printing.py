@@ -3,12 +3,14 @@
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
+
+from voicetraits.inference.explaining import Explanation
 
 #: Of a table that goes into a file, in characters.
 _WIDTH = 160
@@ -33,18 +35,28 @@ class Printer:
     def __init__(self, form: Format, columns: Sequence[str], out: TextIO = sys.stdout) -> None:
         self._form, self._out = form, out
         self._rows: list[dict[str, Any]] = []
+        self._explained: list[tuple[str, Mapping[str, Explanation]]] = []
         self._written = 0
         if form == Format.CSV:
             self._csv = csv.DictWriter(out, columns, lineterminator="\n")
             self._csv.writeheader()
 
-    def add(self, rows: Sequence[dict[str, Any]], content: dict[str, Any]) -> None:
+    def add(
+        self,
+        rows: Sequence[dict[str, Any]],
+        content: dict[str, Any],
+        explanations: Mapping[str, Explanation] | None = None,
+    ) -> None:
         """Print one sound's answers.
 
         Args:
             rows: for CSV and table.
             content: for JSON.
+            explanations: by target, for JSON and table.
         """
+        if explanations is not None:
+            content = content | {"explanations": {target: one.as_dict() for target, one in explanations.items()}}
+            self._explained.append((content["path"], explanations))
         if self._form == Format.CSV:
             self._csv.writerows(rows)
         elif self._form == Format.JSON:
@@ -61,6 +73,9 @@ class Printer:
             self._out.write("\n]\n" if self._written else "[]\n")
         elif self._form == Format.TABLE and self._rows:
             _table(self._rows, self._out)
+            for path, explanations in self._explained:
+                for explanation in explanations.values():
+                    _explained(path, explanation, self._out)
 
 
 def _table(rows: Sequence[dict[str, Any]], out: TextIO) -> None:
@@ -77,6 +92,22 @@ def _table(rows: Sequence[dict[str, Any]], out: TextIO) -> None:
             _number(row.get("confidence"), "{:.0%}"), _number(row.get("speech_share"), "{:.0%}"),
             _number(row.get("f0_median_hz"), "{:.0f} Hz"), row.get("model"),
         )  # fmt: skip
+    console.print(table)
+
+
+def _explained(path: str, explanation: Explanation, out: TextIO) -> None:
+    table = Table(
+        box=None, pad_edge=False, title_justify="left", title=f"\n{path}, {explanation.target}: what speaks for "
+        f"{explanation.leans_to} (+) or against it (−)",
+    )  # fmt: skip
+    table.add_column("feature")
+    for name in ("here", "in training", "training clips below", "moved the answer by"):
+        table.add_column(name, justify="right")
+    for moved in explanation.features:
+        unit = "" if moved.unit == "1" else f" {moved.unit}"
+        values = (f"{moved.value:.4g}{unit}", f"{moved.training_mean:.4g}{unit}")
+        table.add_row(moved.feature, *values, f"{moved.share_below:.0%}", f"{moved.contribution:+.2f}")
+    console = Console(file=out) if out.isatty() else Console(file=out, width=_WIDTH)
     console.print(table)
 
 

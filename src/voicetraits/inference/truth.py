@@ -4,19 +4,24 @@ import csv
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from voicetraits.baselines import PitchThreshold, majority
 from voicetraits.errors import DataError
+from voicetraits.evaluation import EvaluateParams, figures, score_table
 from voicetraits.examples import final_sides, read_splits, select_clips
 from voicetraits.features.table import read_features
 from voicetraits.inference.answers import Refusal
 from voicetraits.inference.predictor import Predictor
-from voicetraits.labels import Stated
+from voicetraits.labels import Stated, read_age, read_gender
+from voicetraits.metadata import MetadataParams
+from voicetraits.params import Seed, get
 
 COLUMNS = ("path", "speaker_id", "gender", "age")
 #: How the value of a column is read, by target.
@@ -35,6 +40,46 @@ class Scored:
 
     tables: Mapping[str, pd.DataFrame]
     set_aside: Mapping[str, Mapping[str, int]]
+
+
+def score_on(
+    predictor: Predictor, truth: Path, params: Mapping[str, Any], *, data: Path
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Scores on the clips of a table, with the metrics, intervals and baselines of evaluate.
+
+    Args:
+        truth: clips.csv.
+        params: those of params.yaml.
+        data: the project's data folder, which the baselines learn from.
+
+    Returns:
+        by target, `score_table` of the model and the baselines; and what was left out, in words.
+    """
+    settings = get(params, "evaluate", EvaluateParams)
+    read = {"gender": read_gender, "age": partial(read_age, **get(params, "metadata", MetadataParams).ages)}
+    scored = answer_all(predictor, read_truth(truth), read)
+    scores, notes = {}, []
+    for target, own in scored.tables.items():
+        config = predictor.models[target].config
+        baselines = baseline_tables(own, target, config.classes, data, config.training_split_sha256)
+        if not baselines:
+            notes.append(f"{target}: no baselines, since {data} does not hold what the model learnt from")
+        if aside := scored.set_aside[target]:
+            reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(aside.items()))
+            notes.append(f"{target}: {len(own)} clips are scored; set aside: {reasons}")
+        tables = {config.model: own, **baselines}
+        scores[target] = score_table(target, tables, config.classes, settings, seed=get(params, "seed", Seed))
+    return scores, notes
+
+
+def nested(scores: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """As metrics/evaluate.json has them."""
+    return {target: figures(own, {}) for target, own in scores.items()}
+
+
+def together(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """As metrics/plots/scores.csv has them."""
+    return pd.concat(scores.values())
 
 
 def read_truth(path: Path) -> list[dict[str, str]]:
