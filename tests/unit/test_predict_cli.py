@@ -122,9 +122,29 @@ def test_textgrid_is_read_by_praat_and_labels_say_the_same(folder, tmp_path):
     assert any(text.endswith("(no_speech)") for _, text in praats)
 
 
+def test_explains_and_draws_each_of_several_sounds(folder, tmp_path):
+    done = predict(folder, "voices", "--explain", "--plot", str(tmp_path), "--format", "json")
+    assert done.returncode == 0, done.stderr
+    for one in json.loads(done.stdout):
+        moved = one["explanations"]["gender"]["features"]
+        assert moved[0]["feature"] == "f0_median_hz"
+        assert moved[0]["value"] == pytest.approx(one["answers"]["gender"]["f0_median_hz"])
+    assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
+    table = predict(folder, "voices/a.wav", "--explain").stdout.decode()
+    assert re.search(r"f0_median_hz +\d+(\.\d)? Hz +165 Hz +\d+% +\+\d", table)
+
+
+def test_a_microphone_that_is_not_there_is_one_line(folder):
+    done = predict(folder, "--record", "1")
+    assert done.returncode == 1 and done.stdout == b""
+    assert len(done.stderr.decode().splitlines()) == 1 and done.stderr.startswith(b"predict: ")
+
+
 def test_wrong_usage_is_said(folder):
     assert predict(folder).returncode == 2
     assert predict(folder, "voices", "--format", "xml").returncode == 2
+    assert predict(folder, "voices", "--record", "1").returncode == 2
+    assert predict(folder, "voices", "--explain", "--format", "csv").returncode == 2
     done = predict(folder, "voices", "--model", "elsewhere")  # the last one counts, so this one is not read
     assert done.returncode == 0
     done = subprocess.run(

@@ -44,7 +44,12 @@ def picture(predictor: Predictor, sound: Sound, *, title: str) -> dict[str, Any]
         "title": title,
         "config": {"background": "white", "font": "sans-serif"},
         "resolve": {"scale": {"color": "independent"}},
-        "vconcat": [_waveform(seen, time), _spectrogram(seen.analysis, time), *_stated(predictor, seen, time)],
+        "vconcat": [
+            _waveform(seen, time),
+            _spectrogram(seen.analysis, time),
+            *_stated(predictor, seen, time),
+            *_listening(predictor, seen, time),
+        ],
     }
 
 
@@ -161,6 +166,44 @@ def _stated(predictor: Predictor, seen: LookedAt, time: dict) -> list[dict[str, 
                     "x": time,
                     "y": {"field": "p", "type": "quantitative", "title": target, "scale": {"domain": [0, 1]}},
                     "color": {"field": "class", "type": "nominal", "sort": list(model.config.classes), "title": None},
+                },
+            }
+        )
+    return charts
+
+
+def _listening(predictor: Predictor, seen: LookedAt, time: dict) -> list[dict[str, Any]]:
+    """For each net, how much less sure it is without each stretch of time and bands."""
+    charts = []
+    for target, map_ in seen.occlusions.items():
+        config = predictor.models[target].config
+        seconds = map_.frames * config.feature_params["hop_seconds"]
+        rows = [
+            {
+                "s": float(seconds[i]), "s2": float(min(seconds[i + 1], time["scale"]["domain"][1])),
+                "band": int(map_.bands[k]), "band2": int(map_.bands[k + 1]), "drop": float(map_.drop[i, k]),
+            }
+            for i, k in np.ndindex(*map_.drop.shape)
+        ]  # fmt: skip
+        largest = max(float(np.abs(map_.drop).max()), 1e-6)
+        charts.append(
+            {
+                "width": _WIDTH,
+                "height": 110,
+                "title": f"where the net listens for {target}: {config.classes[map_.label]}",
+                "data": {"values": rows},
+                "mark": {"type": "rect"},
+                "encoding": {
+                    "x": time,
+                    "x2": {"field": "s2"},
+                    "y": {"field": "band", "type": "quantitative", "title": "mel band", "scale": {"nice": False}},
+                    "y2": {"field": "band2"},
+                    "color": {
+                        "field": "drop",
+                        "type": "quantitative",
+                        "title": "log-odds lost without it",
+                        "scale": {"scheme": "purpleorange", "domain": [largest, -largest]},
+                    },
                 },
             }
         )

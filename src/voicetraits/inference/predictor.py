@@ -1,8 +1,8 @@
 """The only way from sound to answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from itertools import chain, islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from voicetraits.inference.domain import domain_of
 from voicetraits.inference.explaining import Explanation, explain
 from voicetraits.inference.hearing import Ear, Hearing
 from voicetraits.inference.loading import ModelIdentity, find_models, identity_of, load
+from voicetraits.inference.occlusion import Occlusion, occlude
 from voicetraits.inference.sound import SAMPLE_RATE_HZ, Sound, blocks_of
 from voicetraits.inference.summing import Heard, answer_of, segments_of
 from voicetraits.inference.windows import Window, cut
@@ -45,11 +46,13 @@ class LookedAt:
         samples: (n,) int16 at 16 kHz.
         analysis: its frames.
         windows: what was heard in windows that overlap.
+        occlusions: by target, where nets that see frames and bands listen.
     """
 
     samples: np.ndarray
     analysis: Analysis
     windows: Sequence[Heard]
+    occlusions: Mapping[str, Occlusion]
 
 
 class Predictor:
@@ -144,7 +147,13 @@ class Predictor:
         length, hop = round(window_seconds * SAMPLE_RATE_HZ), round(hop_seconds * SAMPLE_RATE_HZ)
         starts = range(0, max(1, len(samples) - length + hop), hop)
         windows = self._judge([Window(start, samples[start : start + length]) for start in starts])
-        return LookedAt(samples, self._extractor.analyse(samples.astype(np.float32) / 32768), windows)
+        as_float = samples.astype(np.float32) / 32768
+        occlusions = {
+            target: occlude(partial(self.models[target].predict_raw, names=(front_end.name,)), front_end(as_float))
+            for target, front_end in self._front_ends.items()
+            if getattr(front_end, "has_bands", False) and any(target in window.stated for window in windows)
+        }
+        return LookedAt(samples, self._extractor.analyse(as_float), windows, occlusions)
 
     def stream(self, sound: Sound) -> Iterator[Heard]:
         """What is heard window by window, while the sound is read; memory does not grow with its length."""
