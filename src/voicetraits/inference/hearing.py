@@ -5,6 +5,7 @@ Bounds were chosen on the demo corpus and on read speech (`python src/bench.py r
 
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 
@@ -57,7 +58,10 @@ class Hearing:
 
 
 class Ear:
-    """Judges stretches of sound; made once, since the detector takes time to load."""
+    """Judges stretches of sound; made once, since the detector takes time to load. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._turn = Lock()  # the detector remembers the chunks before
 
     def hear(self, analysis: Analysis) -> Hearing:
         """Judge a stretch by what its features share."""
@@ -93,16 +97,17 @@ class Ear:
 
     def _detects(self, samples: np.ndarray) -> bool:
         """Whether the detector finds speech in enough of its chunks; it stops as soon as that is decided."""
-        self._detector.reset()
         length = self._detector.chunk_samples()
         chunks = np.pad(samples, (0, -len(samples) % length)).reshape(-1, length)
         wanted = max(1, int(np.ceil(_DETECTED_SHARE * len(chunks))))
-        for left, chunk in zip(range(len(chunks), 0, -1), chunks, strict=True):
-            if wanted > left:
-                return False
-            wanted -= self._detector.process_samples(chunk) > _DETECTED
-            if not wanted:
-                return True
+        with self._turn:
+            self._detector.reset()
+            for left, chunk in zip(range(len(chunks), 0, -1), chunks, strict=True):
+                if wanted > left:
+                    return False
+                wanted -= self._detector.process_samples(chunk) > _DETECTED
+                if not wanted:
+                    return True
         return False
 
     @cached_property
