@@ -5,10 +5,12 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
@@ -17,9 +19,11 @@ from support.sounds import RATE_HZ, noise
 from voicetraits.bench import strange_sounds
 from voicetraits.corpora import demo
 from voicetraits.errors import DataError, ModelError
+from voicetraits.features.table import FeatureTable
 from voicetraits.inference.answers import Refusal
 from voicetraits.inference.predictor import WINDOW_SECONDS, Predictor
 from voicetraits.models import saved
+from voicetraits.predictions import predict_test_clips
 
 SRC = Path(saved.__file__).parents[2]
 
@@ -262,3 +266,49 @@ def test_loads_no_tensorflow(folder, voices, tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SRC), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.stdout.split("\n")[:2] == ["male", "[]"], done.stderr
+
+
+def test_evaluate_scores_the_same_clip_with_the_same_numbers(tmp_path, voices):
+    """Features from a table, as evaluate reads them, against the sound itself."""
+    own = save_softmax(tmp_path / "models", threshold=0.9)
+    own.rename(own.parent / "fold-0")
+    clips = {
+        "a/1": voices["male"],
+        "a/2": voices["male"][8000:40000],
+        "b/1": voices["female"],
+        "b/2": voices["female"][:30000],
+    }
+    values = pd.DataFrame([EXTRACTOR(clip) for clip in clips.values()], index=list(clips), columns=EXTRACTOR.names)
+    metadata = pd.DataFrame(
+        {
+            "utterance_id": list(clips),
+            "speaker_id": list("aabb"),
+            "archive": list("aabb"),
+            "gender": ["male"] * 2 + ["female"] * 2,
+        }
+    )
+    splits = pd.DataFrame({"target": "gender", "fold": "0", "speaker_id": ["a", "b"], "side": "test"})
+    model = saved.load(own.parent / "fold-0")
+    raw = model.predict_raw(values.to_numpy(np.float32), names=EXTRACTOR.names)
+    stated = {f"p_{name}": model.calibration.apply(raw)[:, k] for k, name in enumerate(model.config.classes)}
+    stored = {f"raw_{name}": raw[:, k] for k, name in enumerate(model.config.classes)} | stated
+    pd.DataFrame({"utterance_id": list(clips), "side": "test", "fold": "0", **stored}).to_parquet(
+        own.parent / "predictions.parquet"
+    )
+    features = FeatureTable(values, model.config.feature_params)
+    table = predict_test_clips(own.parent, "gender", features=features, metadata=metadata, splits=splits)
+    predictor = Predictor(own.parent / "fold-0")
+    assert type(predictor.models["gender"]) is type(model)
+    for row in table.itertuples():
+        answer = gender(predictor((clips[row.utterance_id], RATE_HZ)))
+        assert answer.probabilities == {"female": row.p_female, "male": row.p_male}
+        assert (answer.refusal == Refusal.UNSURE) == row.refused
+
+
+def test_threads_may_share_a_predictor(predictor, voices):
+    """Among them sounds that the detector has to judge."""
+    rng = np.random.default_rng(3)
+    sounds = [strange_sounds.music(rng, 2.0) for _ in range(6)] + [voices["male"], voices["female"]] * 3
+    expected = [predictor((sound, RATE_HZ)) for sound in sounds]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda sound: predictor((sound, RATE_HZ)), sounds)) == expected

@@ -18,11 +18,12 @@ from voicetraits.inference.answers import Prediction, Refusal
 from voicetraits.inference.domain import domain_of
 from voicetraits.inference.explaining import Explanation, explain
 from voicetraits.inference.hearing import Ear, Hearing
-from voicetraits.inference.loading import ModelIdentity, find_models, identity_of, load
+from voicetraits.inference.loading import ModelIdentity, find_models, identity_of
 from voicetraits.inference.occlusion import Occlusion, occlude
 from voicetraits.inference.sound import SAMPLE_RATE_HZ, Sound, blocks_of
 from voicetraits.inference.summing import Heard, answer_of, segments_of
 from voicetraits.inference.windows import Window, cut
+from voicetraits.models import saved
 from voicetraits.models.saved import SavedModel
 
 #: A sound up to this is one clip, as in training; a longer one is judged window by window.
@@ -72,7 +73,7 @@ class Predictor:
 
     def __init__(self, model_dir: Path | str) -> None:
         folders = find_models(Path(model_dir))
-        self.models: dict[str, SavedModel] = {target: load(folder) for target, folder in folders.items()}
+        self.models: dict[str, SavedModel] = {target: saved.load(folder) for target, folder in folders.items()}
         self.identities: dict[str, ModelIdentity] = {
             target: identity_of(folders[target], model.config) for target, model in self.models.items()
         }
@@ -80,7 +81,7 @@ class Predictor:
         if any(setting != settings[0] for setting in settings):
             raise ModelError(f"{model_dir}: the models of its targets learnt from different features; name one of them")
         self._extractor = FeatureExtractor(FeaturizeParams(**(settings[0] if settings else _SETTING)))
-        self._domains = {target: domain_of(folders[target], model.config) for target, model in self.models.items()}
+        self._domains = {target: domain_of(model.classifier) for target, model in self.models.items()}
         self._ear = Ear()
         self._blas = ThreadpoolController()
 

@@ -4,7 +4,7 @@ features (n, f) -> standardise, clip to ±5 -> · weights (f, c) + bias (c,) -> 
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -19,16 +19,21 @@ _CLIP = 5.0
 
 
 class Model:
-    """A softmax regression that can only predict; see `Classifier`.
+    """A softmax regression that can only predict; see `Classifier`."""
 
-    Attributes:
-        mean: (f,) of the training clips.
-        scale: (f,) their standard deviation; 1 where it is 0.
-    """
-
-    def __init__(self, *, weights: np.ndarray, bias: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> None:
+    def __init__(
+        self,
+        *,
+        weights: np.ndarray,
+        bias: np.ndarray,
+        mean: np.ndarray,
+        scale: np.ndarray,
+        files: Mapping[str, bytes],
+    ) -> None:
         self._weights, self._bias = weights.astype(np.float64), bias.astype(np.float64)
-        self.mean, self.scale = mean, scale
+        self._importances = np.abs(weights).mean(axis=1)
+        self._mean, self._scale = mean, scale
+        self._files = files
 
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
         """(n, features) float32 -> (n, classes) float64."""
@@ -38,7 +43,11 @@ class Model:
 
     def importances(self) -> np.ndarray:
         """Mean absolute weight of each standardised feature over the classes, (features,)."""
-        return np.abs(self._weights).mean(axis=1)
+        return self._importances
+
+    def training_statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of each feature over the training clips, both (features,); 1 for one of 0."""
+        return self._mean, self._scale
 
     def contributions(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What each feature adds to the centred logits: weight × standardised value, which is 0 for the mean clip.
@@ -48,6 +57,11 @@ class Model:
         """
         weights, bias = self._weights - self._weights.mean(axis=1, keepdims=True), self._bias - self._bias.mean()
         return self._standardise(features)[:, :, None] * weights, bias
+
+    def save(self, folder: Path) -> None:
+        """Write the files from which it was loaded."""
+        for name, content in self._files.items():
+            (folder / name).write_bytes(content)
 
     @classmethod
     def load(cls, folder: Path, *, classes: int, feature_names: Sequence[str]) -> Self:
@@ -61,7 +75,8 @@ class Model:
         if weights.shape != (len(feature_names), classes):
             raise ValueError(f"{WEIGHTS} holds {weights.shape} weights for {len(feature_names)} features")
         mean, scale = (np.array([float(row[name]) for row in rows]) for name in ("mean", "scale"))
-        return cls(weights=weights, bias=bias, mean=mean, scale=scale)
+        files = {name: (folder / name).read_bytes() for name in (WEIGHTS, SCALING)}
+        return cls(weights=weights, bias=bias, mean=mean, scale=scale, files=files)
 
     def _standardise(self, features: np.ndarray) -> np.ndarray:
-        return np.clip((features - self.mean) / self.scale, -_CLIP, _CLIP).astype(np.float32)
+        return np.clip((features - self._mean) / self._scale, -_CLIP, _CLIP).astype(np.float32)
