@@ -14,15 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from voicetraits import params, stage
-from voicetraits.bench import features, models, pipeline
+from voicetraits.bench import features, models, pipeline, predicting, refusals
 from voicetraits.bench.speech import clips_of_mirror, clips_of_shards
 from voicetraits.features.extractor import FeaturizeParams
 from voicetraits.files import write_json, written_aside
 from voicetraits.unpacking import ExtractParams
 
 FOLDER = Path("metrics/bench")
-RENDERERS = {"features": features.render, "pipeline": pipeline.render, "models": models.render}
+RENDERERS = {
+    "features": features.render, "pipeline": pipeline.render, "models": models.render, "predict": predicting.render,
+    "refusals": refusals.render,
+}  # fmt: skip
+#: Parts that measure the models of the last run.
+OF_MODELS = ("models", "predict", "refusals")
 CLIPS, RUNS = 24, 5
+#: Of each kind that a predictor should refuse, or should not.
+SOUNDS = 200
 
 
 def main() -> None:
@@ -49,6 +56,15 @@ def main() -> None:
     if "models" in arguments.parts:
         figures = models.measure(Path.cwd(), scratch, clips=arguments.clips, runs=arguments.runs)
         write_json(figures, FOLDER / "models.json")
+    if "predict" in arguments.parts:
+        _, clips = speech(all_params, arguments.clips)
+        write_json(predicting.measure(Path.cwd(), scratch, clips, runs=arguments.runs), FOLDER / "predict.json")
+    if "refusals" in arguments.parts:
+        extract = params.get(all_params, "extract", ExtractParams)
+        mirror = os.environ.get("VOICETRAITS_MIRROR")
+        folders = sorted(path for path in Path("data/models").glob("*") if any(path.glob("*/final")))
+        figures = refusals.measure(folders, Path("data"), mirror and Path(mirror), extract, count=SOUNDS)
+        write_json(figures, FOLDER / "refusals.json")
     if "pipeline" in arguments.parts:
         write_json(pipeline.measure(Path.cwd(), scratch), FOLDER / "pipeline.json")
     with written_aside(FOLDER / "README.md") as aside:
@@ -58,7 +74,7 @@ def main() -> None:
 
 def default_parts() -> list[str]:
     """All, but of models only where there are any."""
-    return [part for part in RENDERERS if part != "models" or Path("data/models").exists()]
+    return [part for part in RENDERERS if part not in OF_MODELS or Path("data/models").exists()]
 
 
 def speech(all_params: dict[str, Any], count: int) -> tuple[str, list]:

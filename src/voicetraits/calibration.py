@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field
-from scipy.optimize import minimize
 
 from voicetraits.errors import ModelError
 from voicetraits.files import written_aside
@@ -146,6 +145,8 @@ def _fit_temperature(
 
     A single speaker with a wrong label, denied with confidence, would flatten everything by temperature alone.
     """
+    from scipy.optimize import minimize  # takes long to load, and inference does not need it
+
     rows = np.arange(len(labels))
 
     def loss(point: np.ndarray) -> float:

@@ -8,12 +8,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 
 @contextmanager
@@ -54,8 +54,13 @@ def _aside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
 
 
-def write_parquet(table: pa.Table | pd.DataFrame, path: Path) -> None:
+def write_parquet(table: "pa.Table | pd.DataFrame", path: Path) -> None:
     """Write one Parquet file: zstd, no index, no time stamp."""
+    # Loaded here, since inference writes no tables and should start at once.
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     if isinstance(table, pd.DataFrame):
         table = pa.Table.from_pandas(table, preserve_index=False)
     # The pandas block holds library versions and says nothing that the schema does not.
@@ -64,7 +69,7 @@ def write_parquet(table: pa.Table | pd.DataFrame, path: Path) -> None:
         pq.write_table(table, aside, compression="zstd")
 
 
-def write_csv(table: pd.DataFrame, path: Path) -> None:
+def write_csv(table: "pd.DataFrame", path: Path) -> None:
     """Write one CSV file: no index, `\\n` line ends, empty for null."""
     with written_aside(path) as aside:
         table.to_csv(aside, index=False, lineterminator="\n")

@@ -105,6 +105,12 @@ class Model:
         """Summed gain of all splits on each feature, (features,)."""
         return self._importances
 
+    def training_statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of each feature over the training clips, both (features,); kept by the forest."""
+        columns = {column.name: column.numerical for column in self._forest.data_spec().columns}
+        kept = [columns[name] for name in self._feature_names]
+        return np.array([own.mean for own in kept]), np.array([own.standard_deviation for own in kept])
+
     def contributions(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What each feature adds to the centred logits: Shapley values by TreeSHAP (Lundberg et al. 2020).
 

@@ -1,0 +1,85 @@
+"""What predicting takes: from a cold start to the first answer, and of a long file."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from voicetraits.bench.timing import machine
+from voicetraits.errors import DataError
+from voicetraits.inference.predictor import SAMPLE_RATE_HZ, Predictor
+
+_VERSIONS = ("numpy", "onnxruntime", "ydf")
+_SHORT_SECONDS, _LONG_SECONDS = 5, 600
+
+
+def measure(repository: Path, scratch: Path, speech: Sequence[np.ndarray], *, runs: int) -> dict[str, Any]:
+    """Predict with each model of the last run.
+
+    Args:
+        repository: a project after `dvc repro`.
+        scratch: a folder on a disk with room.
+        speech: clips, (n,) float32 at 16 kHz, that are repeated to make files.
+        runs: how often each is measured; the median counts.
+
+    Raises:
+        DataError: there has been no run, or predicting fails.
+    """
+    folders = sorted(path for path in (repository / "data/models").glob("*") if any(path.glob("*/final")))
+    if not folders:
+        raise DataError("data/models holds no model to measure; run `dvc repro`")
+    together = np.concatenate(speech)
+    figures: dict[str, Any] = {"machine": machine(_VERSIONS), "models": {}}
+    with tempfile.TemporaryDirectory(dir=scratch) as name:
+        files = {seconds: Path(name) / f"{seconds}.wav" for seconds in (_SHORT_SECONDS, _LONG_SECONDS)}
+        for seconds, path in files.items():
+            soundfile.write(path, np.resize(together, seconds * SAMPLE_RATE_HZ), SAMPLE_RATE_HZ)
+        for folder in folders:
+            cold = [_cold_start(repository, folder, files[_SHORT_SECONDS]) for _ in range(runs + 1)][1:]
+            predictor = Predictor(folder)
+            predictor(files[_SHORT_SECONDS])
+            long = [_seconds_of(predictor, files[_LONG_SECONDS]) for _ in range(runs)]
+            figures["models"][folder.name] = {
+                "cold_start_seconds": statistics.median(cold),
+                "times_real_time": _LONG_SECONDS / statistics.median(long),
+            }
+    return figures
+
+
+def render(figures: dict[str, Any]) -> str:
+    """A table."""
+    lines = [
+        "## Predicting",
+        "",
+        f"Cold start: `python src/predict.py` on one file of {_SHORT_SECONDS} s, from its start to its end. Long file: "
+        f"{_LONG_SECONDS // 60} minutes of speech, finding it included, on one core. All targets are answered at once.",
+        "",
+        "| model | cold start, seconds | long file, times real time |",
+        "| --- | --- | --- |",
+    ]
+    for name, own in figures["models"].items():
+        lines.append(f"| {name} | {own['cold_start_seconds']:.2f} | {own['times_real_time']:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cold_start(repository: Path, model: Path, sound: Path) -> float:
+    command = [sys.executable, str(repository / "src/predict.py"), str(sound), "--model", str(model)]
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        raise DataError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
+    return seconds
+
+
+def _seconds_of(predictor: Predictor, sound: Path) -> float:
+    start = time.perf_counter()
+    predictor(sound)
+    return time.perf_counter() - start

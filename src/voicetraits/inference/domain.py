@@ -1,0 +1,35 @@
+"""How far a clip lies from all that a model learnt from, by what the saved model itself keeps of its training clips."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from voicetraits.models.saved import Classifier
+
+#: Features that lie so many deviations from the mean are far off; a clip with more than this share of them is.
+_FAR = ((3.0, 0.135), (4.0, 0.08))
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Mean and deviation of each feature over the training clips.
+
+    Attributes:
+        mean, scale: (features,); a scale of 1 where a feature never varied.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    def is_far(self, row: np.ndarray) -> bool:
+        """Whether a clip, (features,), lies outside. About one clip in a hundred of test speakers does."""
+        distance = np.abs(row - self.mean) / self.scale
+        return any((distance > deviations).mean() > share for deviations, share in _FAR)
+
+
+def domain_of(classifier: Classifier) -> Domain | None:
+    """What a loaded model keeps: softmax its scaling, trees their data's statistics; nets nothing, so None."""
+    if not hasattr(classifier, "training_statistics"):
+        return None
+    mean, deviation = classifier.training_statistics()
+    return Domain(mean, np.where(deviation > 0, deviation, 1.0))

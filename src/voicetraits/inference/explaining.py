@@ -1,0 +1,94 @@
+"""Which features moved an answer, and where the speaker stands in them among the training clips."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from voicetraits.errors import ModelError
+from voicetraits.features.feature import Feature
+from voicetraits.inference.domain import Domain
+from voicetraits.models.saved import SavedModel
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What one feature did to an answer.
+
+    Attributes:
+        feature: its name.
+        unit, definition: what it is.
+        value: in this sound; of several windows their mean.
+        training_mean: over the training clips.
+        share_below: share of the training clips that have less of it, were they normally distributed: the model keeps
+            their mean and deviation only.
+        contribution: what it added to the centred logit of the likeliest class; above 0 it speaks for that class.
+    """
+
+    feature: str
+    unit: str
+    definition: str
+    value: float
+    training_mean: float
+    share_below: float
+    contribution: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a model leans to a class.
+
+    Attributes:
+        target: gender or age.
+        leans_to: the likeliest class before calibration.
+        features: that moved it most, the strongest first.
+    """
+
+    target: str
+    leans_to: str
+    features: tuple[Moved, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dicts, lists, texts and numbers."""
+        return asdict(self)
+
+
+def explain(
+    target: str, model: SavedModel, domain: Domain | None, features: Sequence[Feature], rows: np.ndarray, *, most: int
+) -> Explanation:
+    """Explain an answer.
+
+    Args:
+        features: what each column is.
+        rows: (windows, features) float32, those on which the model answered.
+        most: how many features to name.
+
+    Raises:
+        ModelError: the model does not see features, so none can be named.
+    """
+    if domain is None or not hasattr(model.classifier, "contributions"):
+        raise ModelError(
+            f"the {model.config.model} model for {target} sees no features that could be named; --explain works with "
+            f"softmax and tfdf"
+        )
+    values, base = model.classifier.contributions(rows)  # (windows, features, classes), (classes,)
+    added = values.mean(axis=0)
+    likeliest = int((added.sum(axis=0) + base).argmax())
+    mean_row = rows.mean(axis=0, dtype=np.float64)
+    below = ndtr((mean_row - domain.mean) / domain.scale)
+    order = sorted(range(len(features)), key=lambda place: (-abs(added[place, likeliest]), features[place].name))
+    moved = tuple(
+        Moved(
+            features[place].name,
+            features[place].unit,
+            features[place].definition,
+            float(mean_row[place]),
+            float(domain.mean[place]),
+            float(below[place]),
+            float(added[place, likeliest]),
+        )
+        for place in order[:most]
+    )
+    return Explanation(target, model.config.classes[likeliest], moved)

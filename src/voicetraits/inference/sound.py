@@ -1,0 +1,179 @@
+"""Reads sound of any kind in blocks of 16 kHz mono: files of any length need the same memory."""
+
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+import soxr
+
+from voicetraits.errors import DataError
+
+SAMPLE_RATE_HZ = 16_000
+#: What a predictor listens to: a path, a file's bytes, an open file, or samples with their rate, (n,) or (n, channels).
+Sound = str | os.PathLike | bytes | BinaryIO | tuple[np.ndarray, int]
+
+_MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 768_000
+_BLOCK_SAMPLES = 1 << 20  # over all channels, so that many channels need no more memory than one
+_COPIED_BYTES = 1 << 20
+_UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's answer where a header does not tell
+
+
+def blocks_of(sound: Sound) -> Iterator[np.ndarray]:
+    """Blocks of int16 samples, mono at 16 kHz, (n,) each; the samples are those that training would have seen.
+
+    Channels are averaged, other rates resampled (soxr, high quality), samples rounded to 16 bits.
+
+    Raises:
+        DataError: it is no sound, damaged, cut off, without a sample, or holds NaN or infinity.
+    """
+    if isinstance(sound, tuple):
+        samples, rate_hz = sound
+        blocks = _blocks_of_array(np.asarray(samples), rate_hz)
+    else:
+        rate_hz, blocks = _open(sound)
+    yield from _at_16_khz(blocks, rate_hz)
+
+
+def _at_16_khz(blocks: Iterator[np.ndarray], rate_hz: float) -> Iterator[np.ndarray]:
+    """Mono blocks of float32 at any rate -> blocks of int16 at 16 kHz."""
+    if rate_hz == SAMPLE_RATE_HZ:
+        yield from map(_to_int16, blocks)
+        return
+    stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield _to_int16(stream.resample_chunk(block))
+    yield _to_int16(stream.resample_chunk(np.empty(0, np.float32), last=True))
+
+
+def _blocks_of_array(samples: np.ndarray, rate_hz: float) -> Iterator[np.ndarray]:
+    _check_rate(rate_hz)
+    if samples.ndim not in (1, 2) or not samples.size:
+        raise DataError(f"samples have the shape {samples.shape}; allowed: (n,) or (n, channels), n 1 or more")
+    frames = samples[:, None] if samples.ndim == 1 else samples
+    step = max(1, _BLOCK_SAMPLES // frames.shape[1])
+    for start in range(0, len(frames), step):
+        yield _mono(_as_float(frames[start : start + step]))
+
+
+def _as_float(samples: np.ndarray) -> np.ndarray:
+    """Integers by the full scale of their type, as float32 in −1 … 1."""
+    if np.issubdtype(samples.dtype, np.floating):
+        return samples.astype(np.float32)
+    if samples.dtype == np.uint8:  # as in wav files, where 128 is silence
+        return (samples.astype(np.float32) - 128) / 128
+    if np.issubdtype(samples.dtype, np.signedinteger):
+        return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
+    raise DataError(f"samples are of type {samples.dtype}; allowed: floats, signed integers and uint8")
+
+
+def _open(sound: str | os.PathLike | bytes | BinaryIO) -> tuple[float, Iterator[np.ndarray]]:
+    """The rate in the header, and mono blocks."""
+    blocks = _blocks_of_file(sound)
+    return next(blocks), blocks
+
+
+def _blocks_of_file(sound: str | os.PathLike | bytes | BinaryIO) -> Iterator:
+    """First the rate, then mono blocks of float32, all frames that the header promises."""
+    frames = 0
+    with _seekable(sound) as opened, _opened(opened) as file:
+        _check_rate(file.samplerate)
+        yield file.samplerate
+        step = max(1, _BLOCK_SAMPLES // file.channels)
+        while len(block := _read(file, step)):
+            frames += len(block)
+            yield _mono(block)
+        is_estimate, promised = file.format == "MP3" or file.frames == _UNKNOWN_FRAMES, file.frames
+    if not frames:
+        raise DataError("no sound in it: a header without samples")
+    if not is_estimate and frames < promised:
+        raise DataError(f"cut off: it ends after {frames} of {promised} samples")
+
+
+def _opened(file: BinaryIO) -> soundfile.SoundFile:
+    try:
+        with _silenced():
+            return _ForwardFile(file)
+    except soundfile.LibsndfileError as error:
+        raise DataError(f"no sound that can be read: {error.error_string.rstrip('. ')}") from None
+    except TypeError:  # its name ends as those of files without a header do
+        raise DataError("no sound that can be read: samples without a header") from None
+
+
+def _read(file: soundfile.SoundFile, frames: int) -> np.ndarray:
+    """The next frames, (frames, channels) float32; none at the end."""
+    try:
+        with _silenced() if file.format == "MP3" else nullcontext():
+            return file.read(frames, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise DataError(f"damaged: {error.error_string.rstrip('. ')}") from None
+
+
+@contextmanager
+def _seekable(sound: str | os.PathLike | bytes | BinaryIO) -> Iterator[str | BinaryIO]:
+    """What soundfile can open; what comes through a pipe is first copied to a file."""
+    if isinstance(sound, str | os.PathLike):
+        path = Path(sound)
+        if not path.is_file():
+            raise DataError("it is a folder" if path.is_dir() else "there is no such file")
+        if not path.stat().st_size:
+            raise DataError("an empty file")
+        with open(path, "rb") as file:
+            yield file
+    elif isinstance(sound, bytes):
+        if not sound:
+            raise DataError("an empty file")
+        yield io.BytesIO(sound)
+    elif sound.seekable():
+        yield sound
+    else:
+        with tempfile.TemporaryFile() as copy:
+            while part := sound.read(_COPIED_BYTES):
+                copy.write(part)
+            if not copy.tell():
+                raise DataError("an empty file")
+            copy.seek(0)
+            yield copy
+
+
+class _ForwardFile(soundfile.SoundFile):
+    """soundfile seeks after each read, which fails in a FLAC file whose header does not tell its length."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Without what libmpg123 says of damaged files on the process's stderr, once more for each block that it skips."""
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
+def _check_rate(rate_hz: float) -> None:
+    if not _MIN_RATE_HZ <= rate_hz <= _MAX_RATE_HZ:
+        raise DataError(f"a sample rate of {rate_hz:g} Hz; allowed: {_MIN_RATE_HZ} to {_MAX_RATE_HZ}")
+
+
+def _mono(block: np.ndarray) -> np.ndarray:
+    """(frames, channels) float32 -> (frames,) float32, −1 … 1."""
+    if not np.isfinite(block).all():
+        raise DataError("NaN or infinity among the samples")
+    return np.ascontiguousarray(block.clip(-1, 1).mean(axis=1) if block.shape[1] > 1 else block[:, 0].clip(-1, 1))
+
+
+def _to_int16(samples: np.ndarray) -> np.ndarray:
+    return np.rint(samples * 32768).clip(-32768, 32767).astype(np.int16)

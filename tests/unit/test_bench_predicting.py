@@ -1,0 +1,72 @@
+"""What `make bench` says of predicting: strange sounds are what they are called, tables add up."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from support.saved_models import save_softmax
+from support.sounds import RATE_HZ
+from support.voices import voice
+from voicetraits.bench import predicting, refusals, strange_sounds
+from voicetraits.features.pyin import PitchTracker
+
+TRACKER = PitchTracker(sample_rate_hz=RATE_HZ, min_hz=40, max_hz=1000, frame_length=1024, hop_length=160)
+
+
+def level_db(samples):
+    return 20 * np.log10(np.sqrt(np.mean(np.square(samples))) + 1e-12)
+
+
+@pytest.mark.parametrize("make", [strange_sounds.music, strange_sounds.noise, strange_sounds.silence])
+def test_sounds_are_finite_within_full_scale_and_the_same_again(make):
+    for seed in range(12):
+        samples = make(np.random.default_rng(seed), 2.5)
+        assert samples.dtype == np.float32 and samples.shape == (2.5 * RATE_HZ,)
+        assert np.abs(samples).max() <= 1
+        assert (level_db(samples) < -60) == (make is strange_sounds.silence)
+        np.testing.assert_array_equal(samples, make(np.random.default_rng(seed), 2.5))
+
+
+@pytest.mark.parametrize("formants", [True, False])
+def test_a_voice_is_moved_to_the_pitch_that_is_asked_for(formants):
+    samples = voice("male", 3, seconds=2.0).astype(np.float32)
+    before = np.nanmedian(TRACKER(samples))
+    after = np.nanmedian(TRACKER(strange_sounds.moved(samples, 2.0, formants=formants)))
+    assert after == pytest.approx(2 * before, rel=0.03)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A project's data folder: a softmax model on pitch, and four clips of two test speakers."""
+    data = tmp_path / "data"
+    save_softmax(data / "models/softmax")
+    ids = ["a-1/x", "a-1/y", "b-1/x", "b-1/y"]
+    clips = [np.rint(voice(gender, 1) * 20000).astype(np.int16) for gender in ("male", "male", "female", "female")]
+    (data / "audio").mkdir()
+    schema = pa.schema({"utterance_id": pa.string(), "samples": pa.list_(pa.int16())})
+    pq.write_table(pa.table({"utterance_id": ids, "samples": clips}, schema), data / "audio/part-0000.parquet")
+    pd.DataFrame({"utterance_id": ids, "speaker_id": list("aabb")}).to_parquet(data / "metadata.parquet")
+    rows = [("gender", "0", "a", "test"), ("gender", "0", "b", "test")]
+    pd.DataFrame(rows, columns=["target", "fold", "speaker_id", "side"]).to_csv(data / "splits.csv", index=False)
+    return data
+
+
+def test_refusals_are_counted(data):
+    figures = refusals.measure([data / "models/softmax"], data, None, None, count=4)
+    kinds = figures["softmax"]
+    assert set(kinds) == {"music", "noise", "silence", "too high", "too low", "speech of test speakers"}
+    assert kinds["silence"] == {"sounds": 4, "refused": 1.0, "refused_or_unsure": 1.0, "reasons": {"no_speech": 4}}
+    for found in kinds.values():
+        assert sum(found["reasons"].values()) == round(found["refused_or_unsure"] * found["sounds"])
+    assert "| silence | 4 | 1.000 | 1.000 | no_speech 4 |" in refusals.render(figures)
+
+
+def test_predicting_is_timed(data, monkeypatch):
+    monkeypatch.setattr(predicting, "_LONG_SECONDS", 70)
+    monkeypatch.setattr(predicting, "_cold_start", lambda *_: 1.25)
+    figures = predicting.measure(data.parent, data.parent, [voice("male", 1).astype(np.float32)], runs=1)
+    own = figures["models"]["softmax"]
+    assert own["cold_start_seconds"] == 1.25 and own["times_real_time"] > 5
+    assert "| softmax | 1.25 |" in predicting.render(figures)

@@ -1,0 +1,314 @@
+"""From sound to answer: any container, rate and channels; refusals; windows; what a saved model must look like."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from support.saved_models import BOUNDARY_HZ, EXTRACTOR, SLOPE_HZ, save_softmax
+from support.sounds import RATE_HZ, noise
+from voicetraits.bench import strange_sounds
+from voicetraits.corpora import demo
+from voicetraits.errors import DataError, ModelError
+from voicetraits.features.table import FeatureTable
+from voicetraits.inference.answers import Refusal
+from voicetraits.inference.predictor import WINDOW_SECONDS, Predictor
+from voicetraits.models import saved
+from voicetraits.predictions import predict_test_clips
+
+SRC = Path(saved.__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "softmax"
+    save_softmax(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def predictor(folder):
+    return Predictor(folder)
+
+
+@pytest.fixture(scope="module")
+def voices():
+    """Synthesised speech: one clip of a low voice, and one of a high one, int16 at 16 kHz."""
+    sound = [one for one in demo.plan(24, 1) if not one.faults]
+    clips = [np.asarray(demo.render_clip(one, 0, 1), np.float32) for one in sound[:24]]
+    pitch = [EXTRACTOR(clip)[EXTRACTOR.names.index("f0_median_hz")] for clip in clips]
+    chosen = {
+        "male": clips[int(np.argmin(pitch))],
+        "female": clips[int(np.argmax(np.where(np.array(pitch) < 290, pitch, 0)))],
+    }
+    return {name: np.rint(clip * 32767).astype(np.int16) for name, clip in chosen.items()}
+
+
+def file_of(samples, rate_hz=RATE_HZ, form="WAV", subtype=None):
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate_hz, format=form, subtype=subtype)
+    return file.getvalue()
+
+
+def gender(prediction):
+    return prediction.answers["gender"]
+
+
+def test_answers_are_those_of_the_features_of_the_clip(predictor, voices):
+    for label, clip in voices.items():
+        answer = gender(predictor((clip, RATE_HZ)))
+        f0_hz = EXTRACTOR(clip)[EXTRACTOR.names.index("f0_median_hz")]
+        assert answer.label == label
+        assert answer.f0_median_hz == pytest.approx(f0_hz)
+        assert answer.probabilities["female"] == pytest.approx(
+            1 / (1 + np.exp((BOUNDARY_HZ - f0_hz) / SLOPE_HZ)), abs=1e-6
+        )
+        assert answer.confidence == max(answer.probabilities.values())
+        assert 0.3 < answer.speech_share <= 1
+
+
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "AIFF", "CAF", "AU"])
+def test_lossless_containers_give_the_same_answer(predictor, voices, form):
+    content = file_of(voices["female"], form=form, subtype="PCM_16")
+    assert predictor(content) == predictor((voices["female"], RATE_HZ))
+
+
+@pytest.mark.parametrize("form", ["OGG", "MP3"])
+def test_lossy_containers_give_about_the_same_answer(predictor, voices, form):
+    answer = gender(predictor(file_of(voices["female"] / 32768, form=form)))
+    assert answer.label == "female"
+    assert answer.f0_median_hz == pytest.approx(gender(predictor((voices["female"], RATE_HZ))).f0_median_hz, rel=0.01)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 22050, 44100, 96000])
+def test_any_rate(predictor, voices, rate_hz):
+    import scipy.signal  # another resampler than the one at work
+
+    ratio = rate_hz / RATE_HZ
+    resampled = scipy.signal.resample(voices["male"] / 32768, round(len(voices["male"]) * ratio)).clip(-1, 1)
+    answer = gender(predictor((resampled, rate_hz)))
+    assert answer.label == "male"
+    assert answer.f0_median_hz == pytest.approx(gender(predictor((voices["male"], RATE_HZ))).f0_median_hz, rel=0.01)
+
+
+def test_channels_are_averaged(predictor, voices):
+    eight = np.repeat(voices["male"][:, None], 8, axis=1)
+    assert predictor((eight, RATE_HZ)) == predictor(file_of(eight)) == predictor((voices["male"], RATE_HZ))
+
+
+def test_a_path_bytes_a_file_a_pipe_and_an_array_are_the_same(predictor, voices, tmp_path):
+    path = tmp_path / "voice.wav"
+    path.write_bytes(content := file_of(voices["male"]))
+
+    class Pipe(io.BytesIO):
+        def seekable(self):
+            return False
+
+    expected = predictor(path)
+    assert predictor(str(path)) == predictor(content) == predictor(io.BytesIO(content)) == expected
+    assert predictor(Pipe(content)) == predictor((voices["male"], RATE_HZ)) == expected
+    assert predictor((voices["male"].astype(np.int32) << 16, RATE_HZ)) == expected
+
+
+HOSTILE = {
+    "text": b"path,label\na.wav,female\n" * 20,
+    "empty": b"",
+    "header only": file_of(np.zeros(0)),
+    "truncated flac": file_of(noise(2.0), form="FLAC")[:20_000],
+    "not a number": file_of(np.array([0.1, np.nan] * 8000), subtype="FLOAT"),
+    "infinite": file_of(np.array([0.1, np.inf] * 8000), subtype="FLOAT"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_is_no_sound_is_said_in_one_line(predictor, name, tmp_path):
+    path = tmp_path / "x.wav"
+    path.write_bytes(HOSTILE[name])
+    for sound in (HOSTILE[name], path, io.BytesIO(HOSTILE[name])):
+        with pytest.raises(DataError) as caught:
+            predictor(sound)
+        assert len(str(caught.value).splitlines()) == 1
+
+
+def test_of_a_wav_that_is_cut_off_counts_what_is_there(predictor, voices):
+    # libsndfile takes the length from the file, and not from the header.
+    content = file_of(voices["male"])
+    assert gender(predictor(content[: len(content) // 2])).label == "male"
+
+
+def test_a_name_without_a_file_a_folder_and_odd_arrays_are_said(predictor, tmp_path):
+    for sound in (
+        tmp_path / "none.wav", tmp_path, (np.zeros(0), RATE_HZ), (np.zeros((2, 2, 2)), RATE_HZ),
+        (np.zeros(1000), 100), (np.array(["a"] * 9), RATE_HZ), (np.full(9000, np.nan), RATE_HZ),
+    ):  # fmt: skip
+        with pytest.raises(DataError):
+            predictor(sound)
+
+
+@pytest.mark.parametrize("samples", [1, 100, 399, 400, 1600, 4000])
+def test_what_is_too_short_is_refused(predictor, samples):
+    answer = gender(predictor((0.1 * np.sin(np.arange(samples) / 10), RATE_HZ)))
+    assert answer.refusal == Refusal.TOO_SHORT
+    assert answer.label is None and answer.probabilities is None and answer.confidence is None
+
+
+def test_silence_has_no_speech_and_no_pitch(predictor):
+    for level in (0.0, 1e-4):
+        answer = gender(predictor((level * noise(3.0), RATE_HZ)))
+        assert answer.refusal == Refusal.NO_SPEECH
+        assert answer.speech_share == 0
+
+
+def test_music_and_noise_are_refused(predictor):
+    rng = np.random.default_rng(5)
+    for make in (strange_sounds.music, strange_sounds.noise):
+        answers = [gender(predictor((make(rng, 4.0), RATE_HZ))) for _ in range(5)]
+        assert sum(answer.refusal is not None for answer in answers) >= 4
+
+
+def test_a_model_below_its_threshold_is_unsure_and_says_what_it_thinks(tmp_path, voices):
+    save_softmax(tmp_path, threshold=1.1)
+    answer = gender(Predictor(tmp_path)((voices["male"], RATE_HZ)))
+    assert answer.refusal == Refusal.UNSURE and answer.label is None
+    assert answer.probabilities["male"] == answer.confidence > 0.5
+
+
+def test_a_model_that_learnt_from_quite_other_clips_says_so(tmp_path, voices):
+    save_softmax(tmp_path, scale=1e-3)
+    answer = gender(Predictor(tmp_path)((voices["male"], RATE_HZ)))
+    assert answer.refusal == Refusal.OUT_OF_DOMAIN and answer.probabilities is None
+
+
+def test_says_which_model_answers(predictor, folder, voices, tmp_path):
+    answer = gender(predictor((voices["male"], RATE_HZ)))
+    assert answer.model.name == "softmax"
+    assert answer.model.training_data == "ab" * 6
+    assert answer.model.dvc_lock is None
+    save_softmax(tmp_path / "data/models/softmax")
+    (tmp_path / "dvc.lock").write_text("schema: '2.0'\n")
+    other = Predictor(tmp_path / "data/models/softmax").identities["gender"]
+    assert other.dvc_lock is not None
+    assert other.version == answer.model.version  # the same model, wherever it lies
+    json.dumps(predictor((voices["male"], RATE_HZ), segments=True).as_dict(), allow_nan=False)
+
+
+def test_a_folder_may_hold_one_model_or_several_targets(tmp_path, voices):
+    save_softmax(tmp_path, "gender")
+    save_softmax(tmp_path, "age")
+    assert set(Predictor(tmp_path).models) == {"gender", "age"}
+    for one in (tmp_path / "age", tmp_path / "age/final"):
+        assert set(Predictor(one)((voices["male"], RATE_HZ)).answers) == {"age"}
+
+
+def test_a_folder_without_a_model_or_with_a_damaged_one_is_said(tmp_path):
+    with pytest.raises(ModelError, match="holds no saved model"):
+        Predictor(tmp_path)
+    own = save_softmax(tmp_path)
+    (own / "scaling.csv").write_text("feature,mean,scale\n")
+    with pytest.raises(ModelError, match="damaged"):
+        Predictor(tmp_path)
+    (own / "config.yaml").write_text("a: [")
+    with pytest.raises(ModelError, match="damaged"):
+        Predictor(tmp_path)
+
+
+def long_sound(voices):
+    """13 s of a low voice, 8 s of silence, 70 s of a high voice, in windows that do not fit."""
+    parts = [(voices["male"], 13), (np.zeros(16000, np.int16), 8), (voices["female"], 70)]
+    return np.concatenate([np.resize(samples, seconds * RATE_HZ) for samples, seconds in parts])
+
+
+def test_segments_tell_who_speaks_when(predictor, voices):
+    prediction = predictor((long_sound(voices), RATE_HZ), segments=True)
+    segments = prediction.segments["gender"]
+    assert [segment.answer.label or segment.answer.refusal for segment in segments] == ["male", "no_speech", "female"]
+    for segment, begin in zip(segments, (0, 13, 21), strict=True):
+        assert segment.start_seconds == pytest.approx(begin, abs=WINDOW_SECONDS)
+    ends = [segment.end_seconds for segment in segments]
+    assert [segment.start_seconds for segment in segments] == [0, *ends[:-1]]
+    assert ends[-1] == prediction.duration_seconds == 91
+    assert gender(prediction).label == "female"
+    assert gender(prediction).speech_share < 83 / 91
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 44100])
+def test_a_stream_and_the_whole_file_answer_alike(predictor, voices, rate_hz, tmp_path, monkeypatch):
+    from voicetraits.inference import sound
+
+    samples = np.interp(np.arange(91 * rate_hz) / rate_hz, np.arange(91 * 16000) / 16000, long_sound(voices) / 32768)
+    path = tmp_path / "long.flac"
+    soundfile.write(path, samples, rate_hz)
+    whole = predictor(path, segments=True)
+    monkeypatch.setattr(sound, "_BLOCK_SAMPLES", 10_007)  # another cut into blocks
+    streamed = predictor(path, segments=True)
+    assert asdict(streamed) == asdict(whole)
+    heard = list(predictor.stream(path))
+    assert [one.start_seconds for one in heard] == [4.0 * number for number in range(len(heard))]
+    assert len(heard) == 23 and heard[-1].end_seconds == 91
+
+
+def test_loads_no_tensorflow(folder, voices, tmp_path):
+    soundfile.write(tmp_path / "a.wav", voices["male"], RATE_HZ)
+    code = (
+        "import sys; from voicetraits.inference.predictor import Predictor;"
+        f"print(Predictor({str(folder)!r})({str(tmp_path / 'a.wav')!r}).answers['gender'].label);"
+        "print([name for name in ('tensorflow', 'keras', 'tf_keras', 'sklearn') if name in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SRC), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout.split("\n")[:2] == ["male", "[]"], done.stderr
+
+
+def test_evaluate_scores_the_same_clip_with_the_same_numbers(tmp_path, voices):
+    """Features from a table, as evaluate reads them, against the sound itself."""
+    own = save_softmax(tmp_path / "models", threshold=0.9)
+    own.rename(own.parent / "fold-0")
+    clips = {
+        "a/1": voices["male"],
+        "a/2": voices["male"][8000:40000],
+        "b/1": voices["female"],
+        "b/2": voices["female"][:30000],
+    }
+    values = pd.DataFrame([EXTRACTOR(clip) for clip in clips.values()], index=list(clips), columns=EXTRACTOR.names)
+    metadata = pd.DataFrame(
+        {
+            "utterance_id": list(clips),
+            "speaker_id": list("aabb"),
+            "archive": list("aabb"),
+            "gender": ["male"] * 2 + ["female"] * 2,
+        }
+    )
+    splits = pd.DataFrame({"target": "gender", "fold": "0", "speaker_id": ["a", "b"], "side": "test"})
+    model = saved.load(own.parent / "fold-0")
+    raw = model.predict_raw(values.to_numpy(np.float32), names=EXTRACTOR.names)
+    stated = {f"p_{name}": model.calibration.apply(raw)[:, k] for k, name in enumerate(model.config.classes)}
+    stored = {f"raw_{name}": raw[:, k] for k, name in enumerate(model.config.classes)} | stated
+    pd.DataFrame({"utterance_id": list(clips), "side": "test", "fold": "0", **stored}).to_parquet(
+        own.parent / "predictions.parquet"
+    )
+    features = FeatureTable(values, model.config.feature_params)
+    table = predict_test_clips(own.parent, "gender", features=features, metadata=metadata, splits=splits)
+    predictor = Predictor(own.parent / "fold-0")
+    assert type(predictor.models["gender"]) is type(model)
+    for row in table.itertuples():
+        answer = gender(predictor((clips[row.utterance_id], RATE_HZ)))
+        assert answer.probabilities == {"female": row.p_female, "male": row.p_male}
+        assert (answer.refusal == Refusal.UNSURE) == row.refused
+
+
+def test_threads_may_share_a_predictor(predictor, voices):
+    """Among them sounds that the detector has to judge."""
+    rng = np.random.default_rng(3)
+    sounds = [strange_sounds.music(rng, 2.0) for _ in range(6)] + [voices["male"], voices["female"]] * 3
+    expected = [predictor((sound, RATE_HZ)) for sound in sounds]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda sound: predictor((sound, RATE_HZ)), sounds)) == expected

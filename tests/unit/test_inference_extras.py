@@ -1,0 +1,270 @@
+"""What goes beyond the answer: explanations, pictures, recordings, labelled folders, long files."""
+
+import io
+import json
+import sys
+import types
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+import soundfile
+from sklearn.metrics import balanced_accuracy_score
+
+from support.saved_models import BOUNDARY_HZ, EXTRACTOR, SLOPE_HZ, save_softmax
+from support.sounds import RATE_HZ
+from voicetraits import params
+from voicetraits.bench import strange_sounds
+from voicetraits.corpora import demo
+from voicetraits.errors import DataError, ModelError
+from voicetraits.inference import recording
+from voicetraits.inference.hearing import Ear
+from voicetraits.inference.picture import picture, write_picture
+from voicetraits.inference.predictor import Predictor
+from voicetraits.inference.truth import read_truth, score_on
+
+PARAMS = params.load(Path(__file__).parents[2] / "params.yaml")
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    save_softmax(folder)
+    return Predictor(folder)
+
+
+@pytest.fixture(scope="module")
+def clips():
+    """Synthesised speech of many speakers, float32."""
+    sound = [one for one in demo.plan(24, 1) if not one.faults]
+    return [np.asarray(demo.render_clip(one, 0, 1), np.float32) for one in sound[:: len(sound) // 16][:16]]
+
+
+def test_an_explanation_adds_up_and_says_where_the_speaker_stands(predictor, clips):
+    explanation = predictor.explain((clips[0], RATE_HZ))["gender"]
+    f0_hz = predictor((clips[0], RATE_HZ)).answers["gender"].f0_median_hz
+    first = explanation.features[0]
+    assert first.feature == "f0_median_hz" and first.unit == "Hz"  # the only one that this model hears
+    assert first.value == pytest.approx(f0_hz)
+    assert first.training_mean == BOUNDARY_HZ
+    # Half of the log-odds, which go up by 1 in SLOPE_HZ; the model clips at 5 deviations of 100 Hz.
+    assert abs(first.contribution) == pytest.approx(abs(f0_hz - BOUNDARY_HZ) / SLOPE_HZ / 2, rel=1e-5)
+    assert explanation.leans_to == ("female" if f0_hz > BOUNDARY_HZ else "male") and first.contribution > 0
+    assert (first.share_below > 0.5) == (f0_hz > BOUNDARY_HZ)
+    assert all(moved.contribution == 0 for moved in explanation.features[1:])
+    json.dumps(explanation.as_dict(), allow_nan=False)
+
+
+def test_what_is_refused_is_not_explained(predictor):
+    assert predictor.explain((np.zeros(RATE_HZ), RATE_HZ)) == {}
+
+
+def test_a_net_cannot_name_features(predictor, clips, monkeypatch):
+    monkeypatch.setitem(predictor._domains, "gender", None)
+    with pytest.raises(ModelError, match="works with softmax and tfdf"):
+        predictor.explain((clips[0], RATE_HZ))
+
+
+def test_a_picture(predictor, clips, tmp_path):
+    chart = picture(predictor, (clips[0], RATE_HZ), title="a voice")
+    wave, spectrogram, stated = chart["vconcat"]
+    levels = wave["data"]["values"]
+    assert max(row["high"] for row in levels) == pytest.approx(clips[0].max(), abs=1e-3)
+    points = spectrogram["layer"][1]["data"]["values"]
+    f0_hz = [point["Hz"] for point in points if point["what"] == "F0"]
+    assert np.median(f0_hz) == pytest.approx(predictor((clips[0], RATE_HZ)).answers["gender"].f0_median_hz)
+    by_time = pd.DataFrame(stated["data"]["values"]).dropna().groupby("s")["p"].sum()
+    assert len(by_time) and by_time.to_numpy() == pytest.approx(1)
+    for sound in (clips[0], np.zeros(100), np.zeros(RATE_HZ)):
+        write_picture(predictor, (sound, RATE_HZ), tmp_path / "a.png", title="a [voice] 音")
+        assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+class FakeDevice(types.ModuleType):
+    """What sounddevice offers, with a microphone that hears a sine."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def __init__(self, *, fails=False):
+        super().__init__("sounddevice")
+        outer = self
+
+        class InputStream:
+            def __init__(self, *, samplerate, channels, dtype):
+                if fails:
+                    raise outer.PortAudioError("Error querying device -1")
+                assert (samplerate, channels, dtype) == (RATE_HZ, 1, "int16")
+                self.heard = 0
+
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *_):
+                pass
+
+            def read(self, frames):
+                times = (self.heard + np.arange(frames)) / RATE_HZ
+                self.heard += frames
+                return np.rint(8000 * np.sin(2 * np.pi * 200 * times)).astype(np.int16)[:, None], False
+
+        self.InputStream = InputStream
+
+
+def test_recording_says_when_to_speak_shows_the_level_and_is_kept(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "sounddevice", FakeDevice())
+    out = io.StringIO()
+    samples = recording.record(1.25, out)
+    assert samples.dtype == np.int16 and len(samples) == 1.25 * RATE_HZ
+    assert out.getvalue().startswith("speak now\n") and out.getvalue().count("[####") == 13
+    recording.save(samples, tmp_path / "out.wav")
+    kept, rate_hz = soundfile.read(tmp_path / "out.wav", dtype="int16")
+    assert rate_hz == RATE_HZ and (kept == samples).all()
+    assert np.argmax(np.abs(np.fft.rfft(kept))) == 250  # 200 Hz over 1.25 s
+
+
+def test_without_a_microphone_or_what_reaches_one_it_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", FakeDevice(fails=True))
+    with pytest.raises(DataError, match=r"no microphone.*device -1"):
+        recording.record(1.0, io.StringIO())
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(DataError, match="pip install sounddevice"):
+        recording.record(1.0, io.StringIO())
+
+
+def test_the_meter():
+    assert recording.meter(np.zeros(100, np.int16)) == f"[{' ' * 30}]"
+    assert recording.meter(np.full(100, 32767, np.int16)) == f"[{'#' * 30}]"
+    assert recording.meter(np.full(100, 1036, np.int16)) == f"[{'#' * 15}{' ' * 15}]"  # −30 dB
+
+
+@pytest.fixture(scope="module")
+def labelled(clips, tmp_path_factory):
+    """A folder with clips.csv, whose labels go by pitch but for two that are wrong and one that is blank."""
+    folder = tmp_path_factory.mktemp("labelled")
+    rows = []
+    for number, clip in enumerate(clips):
+        soundfile.write(folder / f"{number}.wav", clip, RATE_HZ)
+        female = EXTRACTOR(clip)[EXTRACTOR.names.index("f0_median_hz")] > BOUNDARY_HZ
+        gender = ["Male", "Female"][bool(female) != (number in (2, 5))] if number else ""
+        rows.append({"path": f"{number}.wav", "speaker_id": f"s{number // 2}", "gender": gender, "age": "30"})
+    soundfile.write(folder / "silence.wav", np.zeros(RATE_HZ), RATE_HZ)
+    rows.append({"path": "silence.wav", "speaker_id": "s1", "gender": "Male", "age": ""})
+    rows.append({"path": "none.wav", "speaker_id": "s1", "gender": "Male", "age": ""})
+    pd.DataFrame(rows).to_csv(folder / "clips.csv", index=False)
+    return folder
+
+
+def test_scores_on_a_labelled_folder_are_scikit_learns(predictor, labelled, tmp_path):
+    scores, notes = score_on(predictor, labelled / "clips.csv", PARAMS, data=tmp_path)
+    own = scores["gender"].query("unit == 'clips'").set_index("score")
+    truth = pd.read_csv(labelled / "clips.csv").dropna(subset=["gender"])[:-2]
+    said = [predictor(labelled / path).answers["gender"].label for path in truth["path"]]
+    uar = balanced_accuracy_score(truth["gender"].str.lower(), said)
+    assert own.loc["uar", "value"] == pytest.approx(uar, abs=1e-6)
+    assert own.loc["uar", "low"] < uar < own.loc["uar", "high"]
+    assert set(scores["gender"]["model"]) == {"softmax"}
+    assert notes == [
+        f"gender: no baselines, since {tmp_path} does not hold what the model learnt from",
+        "gender: 15 clips are scored; set aside: no_label 1, no_speech 1, unreadable 1",
+    ]
+
+
+def test_a_table_of_truth_that_is_not_one_is_said(tmp_path):
+    path = tmp_path / "clips.csv"
+    for text, message in (
+        ("path,gender\na,f\n", "no column 'speaker_id'"),
+        ("path,speaker_id,gender,age\n", "no rows"),
+        ("path,speaker_id,gender,age\na,,f,1\n", "row 2: speaker_id is blank"),
+        ("path,speaker_id,gender,age\n\xff", "cannot be read"),
+    ):
+        path.write_bytes(text.encode("latin-1"))
+        with pytest.raises(DataError, match=message):
+            read_truth(path)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_truth(tmp_path / "none.csv")
+
+
+def analysis_of(samples):
+    return EXTRACTOR.analyse(np.asarray(samples, np.float32))
+
+
+def test_most_clear_speech_needs_no_detector(clips):
+    class Counting(Ear):
+        calls = 0
+
+        def _detects(self, samples):
+            self.calls += 1
+            return super()._detects(samples)
+
+    ear = Counting()
+    for clip in clips:
+        heard = ear.hear(analysis_of(clip))
+        assert heard.refusal is None
+        assert heard.voiced_seconds <= heard.seconds and 0.3 < heard.speech_seconds / heard.seconds <= 1
+    assert ear.calls <= len(clips) / 4
+
+
+def test_a_voice_without_odd_harmonics_is_an_octave_too_high(clips):
+    high = strange_sounds.moved(clips[1], 600 / np.nanmedian(analysis_of(clips[1]).f0_hz), formants=True)
+    assert Ear().hear(analysis_of(high)).refusal is not None
+
+
+def test_speech_that_drowns_in_noise_is_refused(clips):
+    rng = np.random.default_rng(1)
+    for clip in clips[:4]:
+        drowned = clip + 2 * clip.std() * rng.standard_normal(len(clip)).astype(np.float32)
+        assert Ear().hear(analysis_of(drowned.clip(-1, 1))).refusal is not None
+
+
+def test_the_detector_stops_when_it_is_decided():
+    class Counting:
+        calls = 0
+
+        def __init__(self, answers):
+            self.answers = iter(answers)
+
+        def reset(self):
+            pass
+
+        def chunk_samples(self):
+            return 512
+
+        def process_samples(self, chunk):
+            assert len(chunk) == 512
+            self.calls += 1
+            return next(self.answers)
+
+    for answers, expected, calls in (([0.9] * 40, True, 10), ([0.1] * 40, False, 31), ([0, 1] * 20, True, 20)):
+        ear = Ear()
+        ear.__dict__["_detector"] = detector = Counting(answers)
+        assert ear._detects(np.zeros(40 * 512 - 7, np.float32)) is expected
+        assert detector.calls == calls
+
+
+def test_hearing_tells_nothing_of_silence():
+    heard = Ear().hear(analysis_of(np.zeros(RATE_HZ)))
+    assert replace(heard, refusal=None) == type(heard)(1.0, 0.0, 0.0, None, None)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_length_of_a_file(predictor, clips, tmp_path):
+    """Five minutes first, for what any file needs; five times as much may cost no more, but what its answers take."""
+    voice = np.concatenate(clips)
+    path = tmp_path / "long.flac"
+    peaks = []
+    for minutes in (5, 25):
+        with soundfile.SoundFile(path, "w", 44100, 2, format="FLAC") as file:
+            written = 0
+            while written < minutes * 60 * 44100:
+                file.write(np.stack([voice, voice], axis=1))
+                written += len(voice)
+        peak = 0
+        for number, _ in enumerate(predictor.stream(path)):
+            if number % 50 == 0:
+                peak = max(peak, psutil.Process().memory_info().rss)
+        peaks.append(peak)
+    assert peaks[1] - peaks[0] < 30e6
