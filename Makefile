@@ -10,7 +10,7 @@ READY := .venv/.ready
 # Says the same of requirements-cluster.txt.
 CLUSTER_READY := .venv/.ready-cluster
 
-.PHONY: help install install-cluster check repro results pictures bench test test-slow lint clean
+.PHONY: help install install-cluster check repro results pictures bench test test-slow lint clean doctor
 
 help:
 	@echo "make repro      run the whole graph on the demo corpus and show the figures"
@@ -21,6 +21,7 @@ help:
 	@echo "make pictures   draw the charts of dvc plots as pictures in dvc_plots/, without a browser"
 	@echo "make bench      measure the speed, with librosa and openSMILE beside it; VOICETRAITS_MIRROR names real speech"
 	@echo "make lint       check style"
+	@echo "make doctor     print what a bug report needs: versions, processor, disk, git, microphone"
 	@echo "make clean      free the space: the stages' outputs, DVC's cache and the work store"
 
 install: $(READY)
@@ -64,3 +65,6 @@ lint: $(READY)
 
 clean:
 	@sh tools/clean.sh
+
+doctor:
+	@$$(command -v python || command -v python3) tools/doctor.py
