@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 import describe_features
 import summary
@@ -57,3 +58,10 @@ def test_requirements_are_pinned_and_name_no_index():
 def normalised(name: str) -> str:
     """A distribution's name as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_the_citation_has_what_the_format_asks_for():
+    cited = YAML(typ="safe", pure=True).load(ROOT / "CITATION.cff")
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)  # required by the Citation File Format 1.2.0
+    assert cited["license"] == "Apache-2.0"
+    assert "Apache License\n                           Version 2.0" in (ROOT / "LICENSE").read_text(encoding="utf-8")
