@@ -5,12 +5,13 @@ asked for more trials, it goes on where it stopped, as long as params, data and 
 """
 
 import argparse
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
@@ -19,13 +20,16 @@ from voicetraits.classes import CLASSES
 from voicetraits.errors import ParameterError
 from voicetraits.examples import read_splits
 from voicetraits.features.table import read_features
+from voicetraits.models.net_names import NETS
+from voicetraits.parallel import Workers
 from voicetraits.splitting import speaker_groups
-from voicetraits.store import make_key
-from voicetraits.tuning.objective import validation_uar
+from voicetraits.store import ComputeParams, Store, make_key
+from voicetraits.tuning.clips import features_of, tuning_folds, without_tested
+from voicetraits.tuning.objective import rows_of, validation_uar
 from voicetraits.tuning.params_file import write_values
-from voicetraits.tuning.rows import tuning_folds, without_tested
 from voicetraits.tuning.space import TuneParams, read_space, section_of
 from voicetraits.tuning.study import run_study, table, values_of
+from voicetraits.tuning.subject import Subject, on_audio, on_features
 
 STUDIES = Path(".dvc/tmp/tune")
 #: Epochs of which every trial is sure, and folds.
@@ -37,57 +41,85 @@ def main() -> None:
     model, target = arguments.model, arguments.target
     all_params = params.load()
     settings = params.get(all_params, "tune", TuneParams)
-    trials = arguments.trials or settings.trials
-    module = import_of(model)
-    kind = module.Params
-    now, space = params.get(all_params, section_of(model), kind), read_space(all_params, model, kind)
     seed = params.get(all_params, "seed", params.Seed)
 
     splits = read_splits(Path("data/splits.csv"))
-    metadata = pd.read_parquet("data/metadata.parquet")
-    metadata, features = without_tested(splits, target, metadata, read_features(Path("data/features")))
+    metadata = without_tested(splits, target, pd.read_parquet("data/metadata.parquet"))
     clips = pd.read_parquet("data/audio/clips.parquet")
     groups = speaker_groups(metadata, clips[clips["utterance_id"].isin(metadata["utterance_id"])])
     folds, classes = tuning_folds(
-        target, features=features, metadata=metadata, splits=splits, groups=groups, folds=settings.folds, seed=seed
+        target, metadata=metadata, splits=splits, groups=groups, folds=settings.folds, seed=seed
     )
-    digest = sha256()
-    for rows in (rows for pair in folds for rows in pair):
-        digest.update(rows.features.tobytes() + rows.labels.tobytes())
+    subject = subject_of(model, all_params, metadata, folds, seed)
+    space = read_space(all_params, subject)
     key = make_key(
-        versions=("optuna", *module.Model.versions),
-        model=model, target=target, data=digest.hexdigest(), now=asdict(now), space=repr(space), seed=seed,
+        versions=("optuna", *subject.versions),
+        model=model, target=target, data=digest_of(subject, all_params, folds), now=dict(subject.now),
+        space=repr(space), seed=seed,
     )  # fmt: skip
     finished = run_study(
-        validation_uar(model, now, folds, classes=len(classes), feature_names=features.names, seed=seed),
+        validation_uar(subject, all_params, folds, classes=len(classes), seed=seed),
         space,
-        now=asdict(now),
+        now=dict(subject.now),
         file=STUDIES / f"{model}-{target}.db",
         key=key,
-        trials=trials,
+        trials=arguments.trials or settings.trials,
         seed=seed,
         warm_up_steps=WARM_UP_EPOCHS if len(folds) == 1 else WARM_UP_FOLDS,
         announce=announce,
     )
     print(table(finished))
     best = values_of(finished[0])
-    changed = {name: value for name, value in best.items() if asdict(now)[name] != value}
+    changed = {name: value for name, value in best.items() if subject.now[name] != value}
     for name, value in changed.items():
-        print(f"tune: best: {section_of(model)}.{name}: {value} (now {asdict(now)[name]})")
+        print(f"tune: best: {subject.section}.{name}: {value} (now {subject.now[name]})")
     if arguments.write and changed:
-        write_values(Path("params.yaml"), section_of(model), changed)
+        write_values(Path("params.yaml"), subject.section, changed)
         print("tune: written to params.yaml; `dvc repro` trains with it")
     elif not changed:
         print("tune: nothing tried is better than what params.yaml has")
 
 
-def import_of(model: str) -> ModuleType:
+def subject_of(
+    model: str,
+    all_params: Mapping[str, Any],
+    metadata: pd.DataFrame,
+    folds: Sequence[tuple[pd.DataFrame, pd.DataFrame]],
+    seed: int,
+) -> Subject:
+    """What is tuned: a model on features, or a net on audio."""
     try:
-        return import_module(f"voicetraits.models.{model}")
+        module = import_module(f"voicetraits.models.{model}")
     except ModuleNotFoundError as error:
         if error.name != f"voicetraits.models.{model}":
             raise
         raise ParameterError(f"there is no model {model!r}; each is a file of src/voicetraits/models/") from None
+    if model not in NETS:
+        features = features_of(metadata, read_features(Path("data/features")))
+        return on_features(section_of(model), module, all_params, features)
+    compute = params.get(all_params, "compute", ComputeParams)
+    return on_audio(
+        model,
+        module,
+        all_params,
+        audio=Path("data/audio"),
+        learnt_from=frozenset(pd.concat([train for train, _ in folds])["utterance_id"]),
+        seed=seed,
+        store=Store(max_bytes=int(compute.store_gigabytes * 1e9)),
+        workers=Workers(compute.workers, compute.backend, compute.scheduler),
+    )
+
+
+def digest_of(
+    subject: Subject, all_params: Mapping[str, Any], folds: Sequence[tuple[pd.DataFrame, pd.DataFrame]]
+) -> str:
+    """Stands for the clips of all folds, their labels, and what the model sees of them today."""
+    digest, inputs = sha256(), subject.inputs(subject.read(all_params))
+    for clips in (clips for pair in folds for clips in pair):
+        rows = rows_of(clips, inputs)
+        digest.update("\0".join(clips["utterance_id"]).encode() + rows.labels.tobytes())
+        digest.update(rows.features.tobytes() if isinstance(rows.features, np.ndarray) else inputs.digest.encode())
+    return digest.hexdigest()
 
 
 def announce(trial: FrozenTrial) -> None:

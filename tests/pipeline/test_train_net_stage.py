@@ -127,3 +127,18 @@ def test_failures_are_one_line(dataset, values, arguments, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert outputs(dataset) == {}
+
+
+def test_a_search_for_better_settings(dataset):
+    """Of a key of its own and one of all nets; what is found is written to its own section."""
+    space = {"lr": {"low": 1e-6, "high": 0.02, "log": True}, "dropout": {"choices": [0.1, 0.2]}}
+    dataset.set_params(
+        tune__space={"net": {"voicenet": space}}, net__common__lr=1e-6, net__common__epochs=4, augment__variants=0
+    )
+    done = dataset.run("tune", "voicenet", "gender", "--trials", "3", "--write")
+    uars = [float(line.split()[3]) for line in done.stdout.splitlines() if line.startswith("tune: trial ")]
+    assert len(uars) == 3
+    assert max(uars) > uars[0], "the learning rate of the first trial, that of params.yaml, is far too low"
+    found = yaml.safe_load((dataset.folder / "params.yaml").read_text())["net"]
+    assert float(found["common"]["lr"]) == 1e-6
+    assert 1e-6 < float(found["voicenet"]["lr"]) <= 0.02

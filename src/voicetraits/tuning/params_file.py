@@ -20,7 +20,7 @@ _Representer.add_representer(
 
 
 def write_values(path: Path, section: str, values: Mapping[str, Any]) -> None:
-    """Set keys of a dotted section, all of which must be there already."""
+    """Set keys of a dotted section; those that are not there yet are added at its end."""
     yaml = YAML()
     yaml.Representer = _Representer
     yaml.preserve_quotes, yaml.width = True, 4096
@@ -30,8 +30,6 @@ def write_values(path: Path, section: str, values: Mapping[str, Any]) -> None:
     for part in section.split("."):
         place = place[part]
     for key, value in values.items():
-        if key not in place:
-            raise KeyError(f"{section}.{key}")
         place[key] = value
     with written_aside(path) as aside, open(aside, "w", encoding="utf-8", newline="\n") as file:
         yaml.dump(content, file)

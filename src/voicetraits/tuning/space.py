@@ -1,7 +1,6 @@
 """The settings that a study may try: the section `tune` of params.yaml, checked against the model's own section."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import optuna
@@ -10,6 +9,7 @@ from pydantic import Field
 from voicetraits import params
 from voicetraits.errors import ParameterError
 from voicetraits.params import section
+from voicetraits.tuning.subject import Subject
 
 #: Significant digits of a number that is tried: what is written to params.yaml is exactly what was scored.
 _DIGITS = 3
@@ -85,23 +85,20 @@ def section_of(model: str) -> str:
     return {"softmax": "train", "tfdf": "tfdf"}.get(model, f"net.{model}")
 
 
-def read_space(all_params: Mapping[str, Any], model: str, kind: type) -> Space:
+def read_space(all_params: Mapping[str, Any], subject: Subject) -> Space:
     """The space of a model, all of it within what its own section allows.
-
-    Args:
-        kind: dataclass of the model's section.
 
     Raises:
         ParameterError: there is none, or it names a key or a value that the model's section does not allow.
     """
-    name = section_of(model)
-    space = params.get(all_params, f"tune.space.{name}", Space)
-    now = asdict(params.get(all_params, name, kind))
+    space = params.get(all_params, f"tune.space.{subject.section}", Space)
     for key, tried in space.items():
         for value in tried.ends:
             try:
-                params.get({"tried": {**now, key: value}}, "tried", kind)
+                subject.params_with(all_params, {key: value})
             except ParameterError as error:
-                reason = str(error).removeprefix("params.yaml: ").replace("`tried.", f"`{name}.")
-                raise ParameterError(f"params.yaml: `tune.space.{name}.{key}` goes too far: {reason}") from None
+                reason = str(error).removeprefix("params.yaml: ")
+                raise ParameterError(
+                    f"params.yaml: `tune.space.{subject.section}.{key}` goes too far: {reason}"
+                ) from None
     return space

@@ -9,13 +9,10 @@ from voicetraits.classes import CLASSES
 from voicetraits.errors import DataError
 from voicetraits.examples import select_clips
 from voicetraits.features.table import FeatureTable
-from voicetraits.models.rows import Rows
 
 
-def without_tested(
-    splits: pd.DataFrame, target: str, metadata: pd.DataFrame, features: FeatureTable
-) -> tuple[pd.DataFrame, FeatureTable]:
-    """Metadata and features without a row of a speaker who stands on the test side of any fold.
+def without_tested(splits: pd.DataFrame, target: str, metadata: pd.DataFrame) -> pd.DataFrame:
+    """Metadata without a row of a speaker who stands on the test side of any fold.
 
     Raises:
         DataError: nobody is left, as with k folds, where each speaker is tested on once.
@@ -29,38 +26,44 @@ def without_tested(
             "every speaker is a test speaker in some fold of this split, so none is left to tune on; tune on a "
             "`split.strategy: holdout`, and evaluate the values found with the folds of another seed"
         )
-    metadata = metadata[~metadata["speaker_id"].isin(tested)]
+    return metadata[~metadata["speaker_id"].isin(tested)]
+
+
+def features_of(metadata: pd.DataFrame, features: FeatureTable) -> FeatureTable:
+    """The features of these clips, and of no others."""
     kept = features.values.loc[features.values.index.isin(metadata["utterance_id"])]
-    return metadata, FeatureTable(kept, features.params)
+    return FeatureTable(kept, features.params)
 
 
 def tuning_folds(
     target: str,
     *,
-    features: FeatureTable,
     metadata: pd.DataFrame,
     splits: pd.DataFrame,
     groups: dict[str, str],
     folds: int | None,
     seed: int,
-) -> tuple[list[tuple[Rows, Rows]], tuple[str, ...]]:
-    """Pairs of rows to learn from and rows to score on, and the classes.
+) -> tuple[list[tuple[pd.DataFrame, pd.DataFrame]], tuple[str, ...]]:
+    """Pairs of clips to learn from and clips to score on, and the classes.
 
     Args:
-        features, metadata: from `without_tested`.
+        metadata: from `without_tested`.
         groups: speaker: group that shares a recording.
         folds: None for the split's own training and validation sides; else folds of all their speakers.
+
+    Returns:
+        tables with utterance_id, speaker_id, label and class_index, and the classes.
     """
     fold = splits.loc[splits["target"] == target, "fold"].iloc[0]
     sides = {side: select_clips(metadata, splits, target, fold, side) for side in ("train", "val")}
     clips = pd.concat(sides.values())
     classes = tuple(label for label in CLASSES[target] if (clips["label"] == label).any())
 
-    def rows(chosen: pd.DataFrame) -> Rows:
-        labels = chosen["label"].map(classes.index).to_numpy(np.int32)
-        return Rows(features.rows(chosen["utterance_id"]), labels, np.ones(len(labels), np.float32))
+    def labelled(chosen: pd.DataFrame) -> pd.DataFrame:
+        return chosen.assign(class_index=chosen["label"].map(classes.index))
 
     if folds is None:
-        return [(rows(sides["train"]), rows(sides["val"]))], classes
+        return [(labelled(sides["train"]), labelled(sides["val"]))], classes
     fold_of = speaker_folds(Clips.of(clips, groups, np.empty((len(clips), 0)), classes), folds, seed)
-    return [(rows(clips[fold_of != one]), rows(clips[fold_of == one])) for one in np.unique(fold_of)], classes
+    pairs = [(clips[fold_of != one], clips[fold_of == one]) for one in np.unique(fold_of)]
+    return [(labelled(learnt_from), labelled(scored)) for learnt_from, scored in pairs], classes
