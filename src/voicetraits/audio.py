@@ -53,7 +53,7 @@ def decode(content: bytes, *, min_duration_seconds: float, max_duration_seconds:
     is_mp3 = mp3.may_be_mp3(content)
     frames = mp3.walk(content) if is_mp3 else None
     try:
-        with _silenced() if is_mp3 else nullcontext(), _ForwardFile(io.BytesIO(content)) as file:
+        with silenced() if is_mp3 else nullcontext(), ForwardFile(io.BytesIO(content)) as file:
             _check_header(file, max_duration_seconds)
             if file.format == "MP3" and not frames.tells_length and len(frames.kbit_per_second) > 1:
                 raise SetAside(Reason.UNSUPPORTED_FORMAT, "an MP3 of variable bit rate that does not tell its length")
@@ -71,7 +71,7 @@ def decode(content: bytes, *, min_duration_seconds: float, max_duration_seconds:
 
 
 @contextmanager
-def _silenced() -> Iterator[None]:
+def silenced() -> Iterator[None]:
     """Without what libmpg123 says of damaged files on the process's stderr, once more for each block that it skips."""
     sys.stderr.flush()
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
@@ -84,7 +84,7 @@ def _silenced() -> Iterator[None]:
         os.close(nothing)
 
 
-class _ForwardFile(soundfile.SoundFile):
+class ForwardFile(soundfile.SoundFile):
     """soundfile seeks after each read, which fails in a FLAC file whose header does not tell its length."""
 
     def seekable(self) -> bool:

@@ -2,7 +2,6 @@
 
 import io
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -13,6 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from voicetraits.audio import ForwardFile, silenced
 from voicetraits.errors import DataError
 
 SAMPLE_RATE_HZ = 16_000
@@ -98,8 +98,8 @@ def _blocks_of_file(sound: str | os.PathLike | bytes | BinaryIO) -> Iterator:
 
 def _opened(file: BinaryIO) -> soundfile.SoundFile:
     try:
-        with _silenced():
-            return _ForwardFile(file)
+        with silenced():
+            return ForwardFile(file)
     except soundfile.LibsndfileError as error:
         raise DataError(f"no sound that can be read: {error.error_string.rstrip('. ')}") from None
     except TypeError:  # its name ends as those of files without a header do
@@ -109,7 +109,7 @@ def _opened(file: BinaryIO) -> soundfile.SoundFile:
 def _read(file: soundfile.SoundFile, frames: int) -> np.ndarray:
     """The next frames, (frames, channels) float32; none at the end."""
     try:
-        with _silenced() if file.format == "MP3" else nullcontext():
+        with silenced() if file.format == "MP3" else nullcontext():
             return file.read(frames, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise DataError(f"damaged: {error.error_string.rstrip('. ')}") from None
@@ -140,27 +140,6 @@ def _seekable(sound: str | os.PathLike | bytes | BinaryIO) -> Iterator[str | Bin
                 raise DataError("an empty file")
             copy.seek(0)
             yield copy
-
-
-class _ForwardFile(soundfile.SoundFile):
-    """soundfile seeks after each read, which fails in a FLAC file whose header does not tell its length."""
-
-    def seekable(self) -> bool:
-        return False
-
-
-@contextmanager
-def _silenced() -> Iterator[None]:
-    """Without what libmpg123 says of damaged files on the process's stderr, once more for each block that it skips."""
-    sys.stderr.flush()
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
 
 
 def _check_rate(rate_hz: float) -> None:
