@@ -12,10 +12,9 @@ import numpy as np
 import soundfile
 import soxr
 
-from voicetraits.audio import ForwardFile, silenced
+from voicetraits.audio import SAMPLE_RATE_HZ, ForwardFile, silenced
 from voicetraits.errors import DataError
 
-SAMPLE_RATE_HZ = 16_000
 #: What a predictor listens to: a path, a file's bytes, an open file, or samples with their rate, (n,) or (n, channels).
 Sound = str | os.PathLike | bytes | BinaryIO | tuple[np.ndarray, int]
 
