@@ -3,6 +3,8 @@
 SHELL := /bin/sh
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
+# What `make package` ships.
+MODEL := tfdf
 # In the order in which they stand: what git lacks is said before an installation of minutes.
 .NOTPARALLEL:
 # Says when .venv was last made to match requirements.txt.
@@ -10,7 +12,7 @@ READY := .venv/.ready
 # Says the same of requirements-cluster.txt.
 CLUSTER_READY := .venv/.ready-cluster
 
-.PHONY: help install install-cluster check repro results pictures bench test test-slow lint clean doctor
+.PHONY: help install install-cluster check repro results pictures bench package test test-slow lint clean doctor
 
 help:
 	@echo "make repro      run the whole graph on the demo corpus and show the figures"
@@ -20,6 +22,7 @@ help:
 	@echo "make results    run the graph on real archives: make results MIRROR=<folder or URL> NAME=<name>"
 	@echo "make pictures   draw the charts of dvc plots as pictures in dvc_plots/, without a browser"
 	@echo "make bench      measure the speed, with librosa and openSMILE beside it; VOICETRAITS_MIRROR names real speech"
+	@echo "make package    write one wheel that predicts, for machines without this project: make package MODEL=tfdf"
 	@echo "make lint       check style"
 	@echo "make doctor     print what a bug report needs: versions, processor, disk, git, microphone"
 	@echo "make clean      free the space: the stages' outputs, DVC's cache and the work store"
@@ -52,6 +55,9 @@ pictures: check $(READY)
 
 bench: check $(READY)
 	@python src/bench.py
+
+package: $(READY)
+	@python src/package.py --model "$(MODEL)"
 
 test: check $(READY)
 	@python -m pytest -m "not slow"
