@@ -6,17 +6,28 @@ from typing import Annotated
 import typer
 
 from voicetraits import stage
+from voicetraits.files import written_aside
+from voicetraits.shipping.card import card, notice
 from voicetraits.shipping.contents import models_in
+from voicetraits.shipping.evidence import gather
 from voicetraits.shipping.package import write_package
 
-MODELS, OUT = Path("data/models"), Path("dist")
+MODELS, OUT, CARD = Path("data/models"), Path("dist"), "MODEL_CARD.md"
 
 
 def package(model: Annotated[str, typer.Option(help="name in data/models")] = "tfdf") -> None:
     """Write dist/voicetraits-…-py3-none-any.whl and dist/MODEL_CARD.md."""
-    models = models_in(MODELS / model)
-    wheel = write_package(models, Path.cwd(), card="", notice="", folder=OUT)
-    print(f"{wheel}: {wheel.stat().st_size / 1e6:.2f} MB")
+    project = Path.cwd()
+    models = models_in(project / MODELS / model)
+    evidence = gather(models, project)
+    page = card(evidence)
+    wheel = write_package(models, project, card=page, notice=notice(evidence), folder=OUT)
+    with written_aside(OUT / CARD) as aside:
+        aside.write_text(page, encoding="utf-8")
+    print(
+        f"{wheel}: {wheel.stat().st_size / 1e6:.1f} MB, its card beside it in {OUT / CARD}\n"
+        f"Elsewhere: pip install {wheel.name}, then voicetraits-predict FILE…"
+    )
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from voicetraits.errors import ModelError
 from voicetraits.features.analysis import Analysis
 from voicetraits.features.formants import FormantTracker
 from voicetraits.features.low_rate import LowRate
@@ -26,9 +27,12 @@ def write_picture(predictor: Predictor, sound: Sound, path: Path, *, title: str)
 
     Raises:
         DataError: it cannot be read.
+        ModelError: there is nothing to draw with.
     """
-    import vl_convert  # takes its time to load
-
+    try:
+        import vl_convert  # takes its time to load
+    except ImportError:
+        raise ModelError("drawing needs the package vl-convert-python; `pip install vl-convert-python`") from None
     chart = picture(predictor, sound, title=title)
     with written_aside(path) as aside:
         aside.write_bytes(vl_convert.vegalite_to_png(chart, scale=1.5))

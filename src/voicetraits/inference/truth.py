@@ -147,7 +147,7 @@ def baseline_tables(
     Returns:
         by name; nothing where `data` does not hold the clips that the model learnt from.
     """
-    train = _training_clips(target, data, training_split_sha256)
+    train = training_clips(target, data, training_split_sha256)
     if train is None:
         return {}
     labels = train["label"].map(list(classes).index).to_numpy()
@@ -163,8 +163,16 @@ def baseline_tables(
     }
 
 
-def _training_clips(target: str, data: Path, training_split_sha256: str) -> pd.DataFrame | None:
-    """utterance_id, speaker_id, label of the clips with this digest."""
+def training_clips(target: str, data: Path, training_split_sha256: str) -> pd.DataFrame | None:
+    """The clips that a model learnt from: utterance_id, speaker_id, label.
+
+    Args:
+        data: the project's data folder.
+        training_split_sha256: of the model's config.
+
+    Returns:
+        None where `data` does not hold them.
+    """
     if not (data / "splits.csv").exists() or not (data / "metadata.parquet").exists():
         return None
     splits = read_splits(data / "splits.csv")

@@ -94,7 +94,7 @@ def requirements_of(modules: Mapping[str, Path], pinned: str) -> dict[str, list[
 
 
 def _with_what_they_need(names: set[str]) -> set[str]:
-    """Distributions and all that they require, in turn, on a machine as this one; of one that is missing only its name."""
+    """Distributions and all that they require in turn on this machine; of one that is missing, its name alone."""
     found: set[str] = set()
     waiting = [normalised(name) for name in names]
     while waiting:
