@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from voicetraits import stage
-from voicetraits.files import written_aside
+from voicetraits.files import folder_anew
 from voicetraits.shipping.card import card, notice
 from voicetraits.shipping.contents import models_in
 from voicetraits.shipping.evidence import gather
@@ -16,16 +16,17 @@ MODELS, OUT, CARD = Path("data/models"), Path("dist"), "MODEL_CARD.md"
 
 
 def package(model: Annotated[str, typer.Option(help="name in data/models")] = "tfdf") -> None:
-    """Write dist/voicetraits-…-py3-none-any.whl and dist/MODEL_CARD.md."""
+    """Write dist/<model>/: the wheel, and the model card that lies in it as well."""
     project = Path.cwd()
     models = models_in(project / MODELS / model)
     evidence = gather(models, project)
     page = card(evidence)
-    wheel = write_package(models, project, card=page, notice=notice(evidence), folder=OUT)
-    with written_aside(OUT / CARD) as aside:
-        aside.write_text(page, encoding="utf-8")
+    with folder_anew(OUT / model) as folder:
+        wheel = write_package(models, project, card=page, notice=notice(evidence), folder=folder)
+        (folder / CARD).write_text(page, encoding="utf-8")
+        size = wheel.stat().st_size
     print(
-        f"{wheel}: {wheel.stat().st_size / 1e6:.1f} MB, its card beside it in {OUT / CARD}\n"
+        f"{OUT / model / wheel.name}: {size / 1e6:.1f} MB, its card beside it, {OUT / model / CARD}\n"
         f"Elsewhere: pip install {wheel.name}, then voicetraits-predict FILE…"
     )
 

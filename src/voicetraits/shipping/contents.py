@@ -80,23 +80,32 @@ def requirements_of(modules: Mapping[str, Path], pinned: str) -> dict[str, list[
     Raises:
         DataError: requirements.txt does not pin what is always needed.
     """
-    homes = packages_distributions()
-    imported = {top for name, path in modules.items() for top in _imported(path, late=name.startswith(_LATE))}
+    imported = imports_of(modules)
     pins = _pins(pinned)
-    always = _with_what_they_need({home for top in imported - EXTRAS.keys() for home in homes.get(top, [top])})
+    always = _with_what_they_need(imported.pop(""))
     if missing := sorted(always - pins.keys()):
         raise DataError(f"requirements.txt does not pin {missing[0]!r}, which predicting needs; add it there")
     lines = {"": [line for name in sorted(always) for line in pins[name]]}
-    for top in sorted(imported & EXTRAS.keys()):
-        extra = _with_what_they_need(set(homes.get(top, [top]))) - always
-        lines.setdefault(EXTRAS[top], []).extend(line for name in sorted(extra) for line in pins.get(name, [name]))
+    for extra, names in sorted(imported.items()):
+        more = _with_what_they_need(names) - always
+        lines[extra] = [line for name in sorted(more) for line in pins.get(name, [name])]
     return lines
+
+
+def imports_of(modules: Mapping[str, Path]) -> dict[str, set[str]]:
+    """Distributions that modules themselves import, by extra; "" holds what is always needed."""
+    homes = packages_distributions()
+    found: dict[str, set[str]] = {"": set()}
+    for name, path in modules.items():
+        for top in _imported(path, late=name.startswith(_LATE)):
+            found.setdefault(EXTRAS.get(top, ""), set()).update(normalised(home) for home in homes.get(top, [top]))
+    return found
 
 
 def _with_what_they_need(names: set[str]) -> set[str]:
     """Distributions and all that they require in turn on this machine; of one that is missing, its name alone."""
     found: set[str] = set()
-    waiting = [normalised(name) for name in names]
+    waiting = sorted(names)
     while waiting:
         name = waiting.pop()
         if name not in found:
