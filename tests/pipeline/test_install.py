@@ -1,0 +1,95 @@
+"""A user installs the wheel in a new environment, and asks without a network. Slow: an environment of 500 MB."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+from packaging.requirements import Requirement
+
+from support.project import ROOT
+from support.saved_models import save_softmax
+from support.sounds import RATE_HZ, glide, noise
+from voicetraits.shipping.contents import models_in, normalised
+from voicetraits.shipping.package import write_package
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """The wheel, the models that it was made of, and two sounds: a voice and noise."""
+    folder = tmp_path_factory.mktemp("install")
+    for name in ("src", "requirements.txt", "LICENSE", "dvc.lock"):
+        (folder / name).symlink_to(ROOT / name)
+    for target in ("gender", "age"):
+        save_softmax(folder / "models", target)
+    write_package(models_in(folder / "models"), folder, card="# The card\n", notice="", folder=folder)
+    soundfile.write(folder / "voice.wav", glide(110, 190, 2.0), RATE_HZ)
+    soundfile.write(folder / "noise.wav", noise(2.0), RATE_HZ)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(place) -> Path:
+    """A new environment with the wheel, installed as its user does it, from pip's configured index."""
+    environment = place / "environment"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    pip = [environment / "bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    small = re.search("(?m)^threadpoolctl==.*$", (ROOT / "requirements.txt").read_text())[0]
+    reached = run([*pip, "download", "--no-deps", "--dest", place / "probe", small])
+    if reached.returncode:
+        pytest.skip(f"pip reaches no index to install from: {reached.stderr.strip().splitlines()[-1]}")
+    done = run([*pip, "install", *place.glob("*.whl")])
+    assert done.returncode == 0, done.stderr
+    return environment
+
+
+def run(command: list, *, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as in a shell that knows nothing of this project."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VOICETRAITS", "NUMBA"))}
+    return subprocess.run(
+        [str(part) for part in command], cwd=cwd, env={**env, **variables}, capture_output=True, text=True, check=False
+    )
+
+
+def without_network() -> list[str]:
+    """What to put before a command; nothing where the machine has no such means."""
+    inside = ["unshare", "--map-root-user", "--net"]
+    return inside if shutil.which("unshare") and run([*inside, "true"]).returncode == 0 else []
+
+
+def test_it_answers_as_the_project_does_without_a_network(place, environment, tmp_path):
+    sounds = ["voice.wav", "noise.wav", "--format", "json", "--segments", "--explain"]
+    command = [*without_network(), environment / "bin/voicetraits-predict", *sounds]
+    alone = run(command, cwd=place, XDG_CACHE_HOME=str(tmp_path))
+    within = run([sys.executable, ROOT / "src/predict.py", *sounds, "--model", "models"], cwd=place)
+    assert alone.returncode == within.returncode == 0, alone.stderr
+    assert json.loads(alone.stdout) == json.loads(within.stdout)
+    assert alone.stderr == ""
+
+
+def test_the_card_comes_with_it(environment):
+    assert run([environment / "bin/voicetraits-predict", "--card"]).stdout == "# The card\n"
+
+
+def test_it_brings_nothing_that_training_needs(environment):
+    listed = run([environment / "bin/python", "-m", "pip", "list", "--format", "json"]).stdout
+    names = {one["name"].lower() for one in json.loads(listed)}
+    assert {"voicetraits", "numba", "h5py"} <= names
+    assert not names & {"tensorflow", "keras", "dvc", "scikit-learn", "librosa", "pandas", "ydf", "onnxruntime"}
+    assert run([environment / "bin/python", "-m", "pip", "check"]).returncode == 0
+
+
+def test_what_it_installs_is_as_pinned(environment):
+    listed = run([environment / "bin/python", "-m", "pip", "list", "--format", "json"]).stdout
+    pins = [Requirement(line) for line in (ROOT / "requirements.txt").read_text().splitlines() if line[0] != "#"]
+    for one in json.loads(listed):
+        if one["name"] not in ("voicetraits", "pip", "setuptools"):  # the environment's own, and the wheel
+            (pin,) = [pin for pin in pins if normalised(pin.name) == normalised(one["name"])]
+            assert pin.specifier.contains(one["version"]), one
