@@ -15,7 +15,6 @@ import pytest
 
 from support.project import ROOT
 from voicetraits.code import code_of
-from voicetraits.models.net_names import NETS
 from voicetraits.shipping.contents import EXTRAS, imports_of, normalised
 from voicetraits.shipping.package import PYTHON
 
@@ -57,8 +56,8 @@ def names_pinned() -> set[str]:
 def needed_to_predict() -> set[str]:
     """Distributions that predicting imports, with any model."""
     runtimes = ["voicetraits.models.softmax_runtime", "voicetraits.models.tfdf", "voicetraits.models.net_runtime"]
-    names = code_of("voicetraits.inference.predictor", "voicetraits.inference.picture", *runtimes)
-    names |= {name: "" for net in NETS for name in code_of(f"voicetraits.models.{net}") if ".front_ends." in name}
+    front_ends = [f"voicetraits.front_ends.{path.stem}" for path in (ROOT / "src/voicetraits/front_ends").glob("*.py")]
+    names = code_of("voicetraits.inference.predictor", "voicetraits.inference.picture", *runtimes, *front_ends)
     found = imports_of({name: ROOT / f"src/{name.replace('.', '/')}.py" for name in names if is_file(name)})
     return {name for extra in WANTED_EXTRAS for name in found.get(extra, ())}
 
@@ -154,7 +153,7 @@ def server():
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     server.status = {}
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
