@@ -176,10 +176,10 @@ def test_with_what_the_wheel_declares_it_answers_as_predict_does_and_loads_all_t
     alone = run(gate, tmp_path / "gate.json", "--model", tmp_path / "site/voicetraits/shipped")
     within = run(ROOT / "src/predict.py", "--model", project / "data/models/softmax")
     assert alone.stdout and alone.returncode == within.returncode == 1, alone.stderr  # 1 for none.wav
-    answers, expected = json.loads(alone.stdout), json.loads(within.stdout)
+    answers = json.loads(alone.stdout)
     assert [one["path"] for one in answers] == options[:4]
     assert answers[0]["answers"]["gender"]["label"] == "male"
-    assert answers == expected
+    assert alone.stdout == within.stdout
     loaded = set(json.loads(alone.stderr.splitlines()[-1]))
     assert loaded == modules
 

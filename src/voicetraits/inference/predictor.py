@@ -201,8 +201,8 @@ class Predictor:
         seen = {target: front_end(samples) for target, front_end in self._front_ends.items()}
         if len(seen) < len(self.models):
             row = self._functionals(analysis)
-            for target in self.models.keys() - seen.keys():
-                if not (domain := self._domains[target]) or not domain.is_far(row):
+            for target in self.models:  # in their order, which that of a set is not
+                if target not in seen and (not (domain := self._domains[target]) or not domain.is_far(row)):
                     seen[target] = row
         return hearing, seen
 
