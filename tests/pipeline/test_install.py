@@ -86,6 +86,17 @@ def test_it_brings_nothing_that_training_needs(environment):
     assert run([environment / "bin/python", "-m", "pip", "check"]).returncode == 0
 
 
+def test_the_readme_says_how_much_room_it_takes(place, environment):
+    subprocess.run([sys.executable, "-m", "venv", place / "empty"], check=True)
+    megabytes = (bytes_in(environment / "lib") - bytes_in(place / "empty/lib")) / 1e6
+    row = re.search(r"\| `softmax` \| .* \| (\d+) MB \|", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert float(row[1]) == pytest.approx(megabytes, rel=0.1)
+
+
+def bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
 def test_what_it_installs_is_as_pinned(environment):
     listed = run([environment / "bin/python", "-m", "pip", "list", "--format", "json"]).stdout
     pins = [Requirement(line) for line in (ROOT / "requirements.txt").read_text().splitlines() if line[0] != "#"]
