@@ -22,12 +22,14 @@ from support.saved_models import save_softmax
 from support.sounds import RATE_HZ, glide, noise
 from voicetraits.errors import DataError, ModelError
 from voicetraits.inference import starting
-from voicetraits.shipping.contents import models_in, modules_for, normalised, requirements_of
+from voicetraits.shipping.contents import Model, models_in, modules_for, normalised, requirements_of
 from voicetraits.shipping.package import write_package
 
 PINNED = (ROOT / "requirements.txt").read_text(encoding="utf-8")
 #: Training and the graph need them; a machine that only predicts must not.
 HEAVY = {"tensorflow", "keras", "tf-keras", "tensorflow-decision-forests", "dvc", "dvclive", "scikit-learn", "librosa"}
+#: What predicting with any model loads of models/.
+ALWAYS = ("voicetraits.models.rows", "voicetraits.models.saved")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,13 @@ def test_installers_read_what_it_is(wheel):
     assert scripts.decode() == "[console_scripts]\nvoicetraits-predict = voicetraits.shipping.installed:main\n"
     for name in ("LICENSE", "NOTICE.md"):
         assert any(path.endswith(f".dist-info/licenses/{name}") for path in files)
-    assert files["voicetraits/shipped/dvc.lock"] == (ROOT / "dvc.lock").read_bytes()
+
+
+def test_of_dvc_lock_only_the_digest_travels_since_it_names_folders_and_speakers(wheel):
+    files = content(wheel)
+    digest = hashlib.sha256((ROOT / "dvc.lock").read_bytes()).hexdigest()
+    assert files["voicetraits/shipped/dvc.lock.sha256"].decode() == f"{digest}\n"
+    assert not any(name.endswith("dvc.lock") for name in files)
 
 
 def test_every_requirement_is_a_line_of_requirements_txt_but_for_the_microphone(wheel):
@@ -120,6 +128,27 @@ def test_what_predicting_needs_must_be_pinned(project):
         DataError, match=r"^requirements.txt does not pin 'scipy', which predicting needs; add it there$"
     ):
         requirements_of(modules, without)
+
+
+@pytest.mark.parametrize(
+    ("modules", "own", "others"),
+    [
+        (("voicetraits.models.softmax_runtime",), {"h5py"}, {"ydf", "onnxruntime", "pandas"}),
+        (("voicetraits.models.tfdf",), {"ydf", "pandas"}, {"h5py", "onnxruntime"}),
+        (
+            ("voicetraits.models.net_runtime", "voicetraits.front_ends.log_mel"),
+            {"onnxruntime"},
+            {"h5py", "ydf", "pandas"},
+        ),
+    ],
+)
+def test_only_what_the_model_itself_needs_is_asked_for(modules, own, others):
+    model = Model(Path(), None, modules)
+    shipped = modules_for([model])
+    assert set(modules) <= shipped.keys()
+    assert not [name for name in shipped if ".models." in name and name not in (*modules, *ALWAYS)]
+    names = {normalised(Requirement(line).name) for line in requirements_of(shipped, PINNED)[""]}
+    assert own <= names and not names & (others | HEAVY)
 
 
 def test_models_of_several_kinds_are_not_one_package(project, tmp_path):

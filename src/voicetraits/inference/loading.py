@@ -11,6 +11,8 @@ from voicetraits.files import sha256_of
 from voicetraits.models.saved import Config
 
 _CONFIG, _LOCK, _FINAL = "config.yaml", "dvc.lock", "final"
+#: Stands for dvc.lock where models are shipped: that itself tells of folders and speakers, and is nobody else's business.
+LOCK_DIGEST = "dvc.lock.sha256"
 #: libyaml's, where it is there, takes a tenth of the time.
 _SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: Hex digits of a digest that tell two models apart.
@@ -25,7 +27,7 @@ class ModelIdentity:
         name: softmax, tfdf, or a net's name.
         version: digest of its config.yaml, which holds digests of all its other files.
         training_data: digest of the utterances and labels that it learnt from.
-        dvc_lock: digest of the dvc.lock of the project that it lies in; None outside a project.
+        dvc_lock: digest of the dvc.lock of the project that it lies in, or was shipped from; None outside a project.
     """
 
     name: str
@@ -56,9 +58,15 @@ def find_models(folder: Path) -> dict[str, Path]:
 def identity_of(folder: Path, config: Config) -> ModelIdentity:
     """Which model lies in a folder."""
     version = sha256((folder / _CONFIG).read_bytes()).hexdigest()[:_DIGITS]
-    locks = [parent / _LOCK for parent in folder.resolve().parents if (parent / _LOCK).is_file()]
-    lock = sha256_of(locks[0])[:_DIGITS] if locks else None
-    return ModelIdentity(config.model, version, config.training_split_sha256[:_DIGITS], lock)
+    lock = next(filter(None, map(_lock_digest, folder.resolve().parents)), None)
+    return ModelIdentity(config.model, version, config.training_split_sha256[:_DIGITS], lock and lock[:_DIGITS])
+
+
+def _lock_digest(folder: Path) -> str | None:
+    """sha256 of the dvc.lock in a folder, or what is shipped in its place; None where there is neither."""
+    if (folder / _LOCK).is_file():
+        return sha256_of(folder / _LOCK)
+    return (folder / LOCK_DIGEST).read_text().strip() if (folder / LOCK_DIGEST).is_file() else None
 
 
 def _target_of(folder: Path) -> str:

@@ -82,7 +82,7 @@ LICENCES = (
         "GNU General Public License, version 3 or later as each archive says",
         r"gnu general public licen[sc]e|\bGPL",
         "The recordings may be passed on under the GPL only. Whether a model's weights are a work based on them is "
-        "not settled; VoxForge was collected so that acoustic models of it stay free. The careful way: pass the model "
+        "not settled; VoxForge collects them for free and open-source speech engines. The careful way: pass the model "
         "on under the GPL, version 3 or later, with this notice and the way to its training data and code, and take "
         "advice before any other.",
     ),

@@ -4,6 +4,8 @@ import re
 from hashlib import sha256
 from pathlib import Path
 
+from voicetraits.files import sha256_of
+from voicetraits.inference.loading import LOCK_DIGEST
 from voicetraits.shipping.contents import ENTRY, Model, modules_for, requirements_of
 from voicetraits.shipping.wheel import Description, write_wheel
 
@@ -41,8 +43,8 @@ def write_package(models: dict[str, Model], project: Path, *, card: str, notice:
             for path in sorted(model.folder.rglob("*"))
             if path.is_file()
         }
-    # Beside the models, where they find which run made them.
-    files[f"{_SHIPPED}/dvc.lock"] = (project / "dvc.lock").read_bytes()
+    # Above the models, where they find which run made them.
+    files[f"{_SHIPPED}/{LOCK_DIGEST}"] = f"{sha256_of(project / 'dvc.lock')}\n".encode()
     files[f"{_SHIPPED}/MODEL_CARD.md"] = card.encode()
     kind = next(iter(models.values())).config.model
     pinned = (project / "requirements.txt").read_text(encoding="utf-8")
