@@ -11,7 +11,7 @@ from voicetraits.files import sha256_of
 from voicetraits.models.saved import Config
 
 _CONFIG, _LOCK, _FINAL = "config.yaml", "dvc.lock", "final"
-#: Stands for dvc.lock where models are shipped: that itself tells of folders and speakers, and is nobody else's business.
+#: Stands for dvc.lock where models are shipped; that itself tells of folders and speakers.
 LOCK_DIGEST = "dvc.lock.sha256"
 #: libyaml's, where it is there, takes a tenth of the time.
 _SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
