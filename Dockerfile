@@ -10,12 +10,14 @@ ENV PYTHONUNBUFFERED=1 \
     NUMBA_CACHE_DIR=/home/voicetraits/.cache/numba
 
 WORKDIR /app
-COPY requirements.txt requirements-serve.in ./
-RUN pip install --no-cache-dir --disable-pip-version-check --constraint requirements.txt --requirement requirements-serve.in
+# The service's own packages, pinned as everywhere: no TensorFlow, no DVC.
+COPY requirements-app.txt ./
+RUN pip install --no-cache-dir --disable-pip-version-check --requirement requirements-app.txt
 RUN useradd --uid 10001 --create-home voicetraits \
     && install --directory --owner=voicetraits --group=voicetraits /home/voicetraits/.cache/numba
 
 COPY LICENSE dvc.lock ./
+COPY metrics/split.json ./metrics/
 COPY src ./src
 COPY data/models ./data/models
 # Others may read what was copied, whatever the rights of the files on the building machine.
