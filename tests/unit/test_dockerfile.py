@@ -1,6 +1,5 @@
 """The Dockerfile: what it copies is there, what it installs is what the service imports, and it is not root."""
 
-import ast
 import json
 import re
 import shlex
@@ -9,9 +8,9 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from importlib.metadata import packages_distributions
 
 import pytest
+from packaging.requirements import Requirement
 
 from support.project import ROOT
 from voicetraits.code import code_of
@@ -19,6 +18,7 @@ from voicetraits.shipping.contents import EXTRAS, imports_of, normalised
 from voicetraits.shipping.package import PYTHON
 
 SERVE = ROOT / "src/serve.py"
+served = pytest.mark.skipif(not SERVE.is_file(), reason="src/serve.py is not there")
 #: The image draws, and has no microphone.
 WANTED_EXTRAS = ("", EXTRAS["vl_convert"])
 #: What training and the graph need.
@@ -40,17 +40,18 @@ def command(arguments: str) -> list[str]:
     return json.loads(arguments[arguments.index("[") :])
 
 
-def names_installed() -> set[str]:
-    lines = (ROOT / "requirements-serve.in").read_text(encoding="utf-8").splitlines()
-    names = [line for line in lines if line and not line.startswith("#")]
-    assert all(re.fullmatch(r"[\w.-]+", name) for name in names)  # releases stand in requirements.txt alone
-    assert len(set(names)) == len(names)
-    return {normalised(name) for name in names}
+def installed() -> dict[str, set[str]]:
+    """Requirements of the image by distribution."""
+    return requirements((ROOT / "requirements-app.txt").read_text(encoding="utf-8"))
 
 
-def names_pinned() -> set[str]:
-    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    return {normalised(name) for name in re.findall(r"(?m)^([\w.-]+)==", text)}
+def requirements(text: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            one = Requirement(line)
+            found.setdefault(normalised(one.name), set()).add(str(one.specifier))
+    return found
 
 
 def needed_to_predict() -> set[str]:
@@ -76,6 +77,7 @@ def test_the_python_is_a_supported_one_and_small():
     assert f'python: "3.{minor}"' in (ROOT / ".github/workflows/ci.yml").read_text()
 
 
+@served
 def test_what_is_copied_is_there_and_not_ignored():
     ignore = (ROOT / ".dockerignore").read_text().splitlines()
     kept = {line[1:] for line in ignore if line.startswith("!")}
@@ -86,42 +88,28 @@ def test_what_is_copied_is_there_and_not_ignored():
     assert outputs == {"data/models"}  # stages write it
 
 
-def test_releases_are_those_of_requirements_txt():
+@served
+def test_what_is_installed_is_pinned_as_everywhere_and_not_for_training():
     (install,) = (line for line in all_of("RUN") if "pip install" in line)
     words = shlex.split(install)
-    assert words[words.index("--constraint") + 1] == "requirements.txt"
-    assert words[words.index("--requirement") + 1] == "requirements-serve.in"
+    assert words[words.index("--requirement") + 1] == "requirements-app.txt"
     assert not [word for word in words if "==" in word or "://" in word]
-    assert not names_installed() & HEAVY
+    assert not installed().keys() & HEAVY
+    pinned = requirements((ROOT / "requirements.txt").read_text(encoding="utf-8"))
+    for name, releases in installed().items():
+        assert all(release.startswith("==") for release in releases), name
+        # Gradio wants another release of it than DVC.
+        assert name not in pinned or releases <= pinned[name] or name == "tomlkit", name
 
 
-def test_all_that_predicting_imports_is_installed_and_pinned():
+@served
+def test_all_that_predicting_and_serving_import_is_installed():
     needed = needed_to_predict()
     assert {"numpy", "ydf", "onnxruntime", "h5py", "vl-convert-python"} <= needed
-    assert needed <= names_installed() & names_pinned()
-
-
-@pytest.mark.skipif(not SERVE.is_file(), reason="src/serve.py is not there")
-def test_what_is_installed_is_what_the_service_imports():
-    """It may import within functions too; the page's own packages are not in requirements.txt."""
-    own = [SERVE, *(ROOT / "src/voicetraits/serving").glob("*.py")]
-    tops = {
-        alias.partition(".")[0]
-        for path in own
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        for alias in imported(node)
-    }
-    homes = packages_distributions()
-    served = {normalised(home) for top in tops for home in homes.get(top, ())} & names_pinned()
-    # Starlette reads forms with it, and nobody imports it by name.
-    assert names_installed() == needed_to_predict() | served | {"python-multipart"}
-    assert names_installed() <= names_pinned()
-
-
-def imported(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+    own = {f"voicetraits.serving.{path.stem}": path for path in (ROOT / "src/voicetraits/serving").glob("*.py")}
+    serving = imports_of({"voicetraits.serving": SERVE, **own})[""]
+    assert {"fastapi", "uvicorn"} <= serving
+    assert needed | serving <= installed().keys()
 
 
 def test_the_service_runs_as_a_user_that_is_not_root():
