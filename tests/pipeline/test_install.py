@@ -12,11 +12,10 @@ import pytest
 import soundfile
 from packaging.requirements import Requirement
 
+from support.packaged import MODELS, packed, small_project
 from support.project import ROOT
-from support.saved_models import save_softmax
 from support.sounds import RATE_HZ, glide, noise
-from voicetraits.shipping.contents import models_in, normalised
-from voicetraits.shipping.package import write_package
+from voicetraits.shipping.contents import normalised
 
 pytestmark = pytest.mark.slow
 
@@ -24,12 +23,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
     """The wheel, the models that it was made of, and two sounds: a voice and noise."""
-    folder = tmp_path_factory.mktemp("install")
-    for name in ("src", "requirements.txt", "LICENSE", "dvc.lock"):
-        (folder / name).symlink_to(ROOT / name)
-    for target in ("gender", "age"):
-        save_softmax(folder / "models", target)
-    write_package(models_in(folder / "models"), folder, card="# The card\n", notice="", folder=folder)
+    folder = small_project(tmp_path_factory.mktemp("install"))
+    packed(folder, folder, "# The card\n")
     soundfile.write(folder / "voice.wav", glide(110, 190, 2.0), RATE_HZ)
     soundfile.write(folder / "noise.wav", noise(2.0), RATE_HZ)
     return folder
@@ -68,7 +63,7 @@ def test_it_answers_as_the_project_does_without_a_network(place, environment, tm
     sounds = ["voice.wav", "noise.wav", "--format", "json", "--segments", "--explain"]
     command = [*without_network(), environment / "bin/voicetraits-predict", *sounds]
     alone = run(command, cwd=place, XDG_CACHE_HOME=str(tmp_path))
-    within = run([sys.executable, ROOT / "src/predict.py", *sounds, "--model", "models"], cwd=place)
+    within = run([sys.executable, ROOT / "src/predict.py", *sounds, "--model", MODELS], cwd=place)
     assert alone.returncode == within.returncode == 0, alone.stderr
     assert alone.stdout == within.stdout
     assert alone.stderr == ""

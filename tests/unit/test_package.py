@@ -17,14 +17,16 @@ import soundfile
 from packaging.metadata import Metadata
 from packaging.requirements import Requirement
 
+from support.packaged import MODELS, packed, small_project
 from support.project import ROOT
 from support.saved_models import save_softmax
 from support.sounds import RATE_HZ, glide, noise
 from voicetraits.errors import DataError, ModelError
 from voicetraits.inference import starting
+from voicetraits.inference.picture import write_picture
 from voicetraits.shipping.contents import Model, models_in, modules_for, normalised, requirements_of
-from voicetraits.shipping.package import write_package
 
+CARD = "# Größe der Stimme\n"
 PINNED = (ROOT / "requirements.txt").read_text(encoding="utf-8")
 #: Training and the graph need them; a machine that only predicts must not.
 HEAVY = {"tensorflow", "keras", "tf-keras", "tensorflow-decision-forests", "dvc", "dvclive", "scikit-learn", "librosa"}
@@ -34,23 +36,12 @@ ALWAYS = ("voicetraits.models.rows", "voicetraits.models.saved")
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
-    """What packaging reads of a project, with a softmax regression that training did not have to make."""
-    folder = tmp_path_factory.mktemp("package")
-    for name in ("src", "requirements.txt", "LICENSE", "dvc.lock"):
-        (folder / name).symlink_to(ROOT / name)
-    for target in ("gender", "age"):
-        save_softmax(folder / "data/models/softmax", target)
-    return folder
+    return small_project(tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="module")
 def wheel(project, tmp_path_factory) -> Path:
-    return packed(project, tmp_path_factory.mktemp("dist"))
-
-
-def packed(project: Path, folder: Path, card: str = "# Größe der Stimme\n") -> Path:
-    models = models_in(project / "data/models/softmax")
-    return write_package(models, project, card=card, notice="Notes.\n", folder=folder)
+    return packed(project, tmp_path_factory.mktemp("dist"), CARD)
 
 
 def content(wheel: Path) -> dict[str, bytes]:
@@ -65,10 +56,10 @@ def metadata(wheel: Path) -> Metadata:
 
 
 def test_the_same_content_has_the_same_bytes_and_another_one_another_version(project, wheel, tmp_path):
-    again = packed(project, tmp_path)
+    again = packed(project, tmp_path, CARD)
     assert again.name == wheel.name and again.read_bytes() == wheel.read_bytes()
     assert re.fullmatch(r"voicetraits-0\+softmax\.[0-9a-f]{12}-py3-none-any\.whl", wheel.name)
-    assert packed(project, tmp_path, card="another").name != wheel.name
+    assert packed(project, tmp_path, "another").name != wheel.name
 
 
 def test_the_record_has_every_file_with_its_digest(wheel):
@@ -88,7 +79,7 @@ def test_installers_read_what_it_is(wheel):
     known = metadata(wheel)
     assert (known.name, str(known.version)) == ("voicetraits", wheel.name.split("-")[1])
     assert known.license_expression == "Apache-2.0" and known.license_files == ["LICENSE", "NOTICE.md"]
-    assert known.description == "# Größe der Stimme\n"
+    assert known.description == CARD
     assert known.provides_extra == ["plot", "record"]
     setup = (ROOT / "tools/setup.sh").read_text()
     for minor in range(9, 16):
@@ -122,7 +113,7 @@ def test_every_requirement_is_a_line_of_requirements_txt_but_for_the_microphone(
 
 
 def test_what_predicting_needs_must_be_pinned(project):
-    modules = modules_for(list(models_in(project / "data/models/softmax").values()))
+    modules = modules_for(list(models_in(project / MODELS).values()))
     without = re.sub("(?m)^scipy==.*\n", "", PINNED)
     with pytest.raises(
         DataError, match=r"^requirements.txt does not pin 'scipy', which predicting needs; add it there$"
@@ -203,7 +194,7 @@ def test_with_what_the_wheel_declares_it_answers_as_predict_does_and_loads_all_t
 
     gate = ROOT / "tests/support/gate.py"
     alone = run(gate, tmp_path / "gate.json", "--model", tmp_path / "site/voicetraits/shipped")
-    within = run(ROOT / "src/predict.py", "--model", project / "data/models/softmax")
+    within = run(ROOT / "src/predict.py", "--model", project / MODELS)
     assert alone.stdout and alone.returncode == within.returncode == 1, alone.stderr  # 1 for none.wav
     answers = json.loads(alone.stdout)
     assert [one["path"] for one in answers] == options[:4]
@@ -213,20 +204,10 @@ def test_with_what_the_wheel_declares_it_answers_as_predict_does_and_loads_all_t
     assert loaded == modules
 
 
-def test_drawing_without_its_extra_is_one_line(project, sounds, tmp_path):
-    script = (
-        "import sys; sys.modules['vl_convert'] = None; from voicetraits.shipping.installed import main; "
-        f"sys.argv = ['voicetraits-predict', 'voice.wav', '--model', {str(project / 'data/models/softmax')!r}, "
-        f"'--plot', {str(tmp_path / 'x.png')!r}]; main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=sounds, env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert done.stderr == (
-        "voicetraits-predict: drawing needs the package vl-convert-python; `pip install vl-convert-python`\n"
-    )
+def test_drawing_without_its_extra_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    with pytest.raises(ModelError, match=r"^drawing needs the package vl-convert-python; `pip install vl-convert-"):
+        write_picture(None, tmp_path / "no.wav", tmp_path / "x.png", title="")
 
 
 @pytest.fixture

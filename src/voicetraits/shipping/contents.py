@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from importlib.util import find_spec
 from pathlib import Path
@@ -94,12 +95,18 @@ def requirements_of(modules: Mapping[str, Path], pinned: str) -> dict[str, list[
 
 def imports_of(modules: Mapping[str, Path]) -> dict[str, set[str]]:
     """Distributions that modules themselves import, by extra; "" holds what is always needed."""
-    homes = packages_distributions()
+    homes = _homes()
     found: dict[str, set[str]] = {"": set()}
     for name, path in modules.items():
         for top in _imported(path, late=name.startswith(_LATE)):
             found.setdefault(EXTRAS.get(top, ""), set()).update(normalised(home) for home in homes.get(top, [top]))
     return found
+
+
+@cache
+def _homes() -> Mapping[str, Sequence[str]]:
+    """Distributions by the top-level names that they install."""
+    return packages_distributions()
 
 
 def _with_what_they_need(names: set[str]) -> set[str]:
