@@ -4,15 +4,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import yaml
-
 from voicetraits.errors import ModelError
 from voicetraits.files import sha256_of
-from voicetraits.models.saved import Config
+from voicetraits.models.saved import CONFIG, Config, read_config
 
-_CONFIG, _LOCK, _FINAL = "config.yaml", "dvc.lock", "final"
-#: libyaml's, where it is there, takes a tenth of the time.
-_SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LOCK, _FINAL = "dvc.lock", "final"
 #: Hex digits of a digest that tell two models apart.
 _DIGITS = 12
 
@@ -46,8 +42,8 @@ def find_models(folder: Path) -> dict[str, Path]:
     candidates = [folder, folder / _FINAL, *sorted(folder.glob(f"*/{_FINAL}")), *sorted(folder.glob("*"))]
     found: dict[str, Path] = {}
     for candidate in candidates:
-        if (candidate / _CONFIG).is_file():
-            found.setdefault(_target_of(candidate), candidate)
+        if (candidate / CONFIG).is_file():
+            found.setdefault(str(read_config(candidate).get("target")), candidate)
     if not found:
         raise ModelError(f"{folder} holds no saved model; train one with `dvc repro`, or name another folder")
     return found
@@ -55,20 +51,7 @@ def find_models(folder: Path) -> dict[str, Path]:
 
 def identity_of(folder: Path, config: Config) -> ModelIdentity:
     """Which model lies in a folder."""
-    version = sha256((folder / _CONFIG).read_bytes()).hexdigest()[:_DIGITS]
+    version = sha256((folder / CONFIG).read_bytes()).hexdigest()[:_DIGITS]
     locks = [parent / _LOCK for parent in folder.resolve().parents if (parent / _LOCK).is_file()]
     lock = sha256_of(locks[0])[:_DIGITS] if locks else None
     return ModelIdentity(config.model, version, config.training_split_sha256[:_DIGITS], lock)
-
-
-def _target_of(folder: Path) -> str:
-    return str(_read_config(folder).get("target"))
-
-
-def _read_config(folder: Path) -> dict:
-    path = folder / _CONFIG
-    try:
-        return dict(yaml.load(path.read_text(encoding="utf-8"), _SAFE_LOADER))
-    except (OSError, yaml.YAMLError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise ModelError(f"{path} is damaged ({reason}); make it again with `dvc repro`") from None
