@@ -60,9 +60,9 @@ def render(
         *_main_table(scores),
         *_section("Where pitch alone fails", f"UAR on clips with a median pitch of {AMBIGUOUS_PITCH}.", _pitch(slices)),
         "",
-        f"The same without {_named(data['suspects'])}, whose stated gender the audit doubts with seed 0. It decides by a "
-        "linear model and trees of its own, so that this may favour softmax and tfdf. All models have learnt from them "
-        "as labelled.",
+        f"The same without {_named(data['suspects'])}, whose stated gender the audit doubts with seed 0. It decides by "
+        "a linear model and trees of its own, so that this may favour softmax and tfdf. All models have learnt from "
+        "them as labelled.",
         "",
         *_pitch(without_suspects),
         *_section(

@@ -1,10 +1,10 @@
-"""What `make results` reads from a finished run: the same figures as the stages wrote, and those without some speakers."""
+"""What `make results` reads from a finished run: figures as the stages wrote them, and those without some speakers."""
 
 import pandas as pd
 import pytest
 
 from support.dvc_project import DvcProject
-from voicetraits import params
+from voicetraits import params, slices
 from voicetraits.evaluation import EvaluateParams
 from voicetraits.finished_run import describe, read_suspects, read_tables, slices_without
 
@@ -17,15 +17,15 @@ def left_out(finished: DvcProject):
     return lambda speakers: slices_without(speakers, finished.folder, settings, seed=all_params["seed"])
 
 
-def test_without_nobody_slices_are_those_of_evaluate(finished, left_out):
-    own = read_tables(finished.folder)["slices"].query("target == 'gender'")
-    keys = ["model", "slice", "part"]
-    figures = [*keys, "speakers", "clips", "uar", "low", "high"]
-    pd.testing.assert_frame_equal(
-        left_out(set())[figures].sort_values(keys, ignore_index=True),
-        own[figures].sort_values(keys, ignore_index=True),
-        check_dtype=False,
-    )
+def test_without_nobody_they_say_what_evaluate_says(finished, left_out, monkeypatch):
+    """A slice of one gender has that gender's recall; in a corpus as small as this, parts are small, too."""
+    monkeypatch.setattr(slices, "LEAST_SPEAKERS", 1)
+    found = left_out(set()).query("slice == 'gender'").set_index(["model", "part"])["uar"]
+    scores = read_tables(finished.folder)["scores"].query("target == 'gender' and unit == 'clips'")
+    recalls = scores[scores["score"].isin(["recall_female", "recall_male"])]
+    expected = {(row.model, row.score.removeprefix("recall_")): row.value for row in recalls.itertuples()}
+    assert found.to_dict() == pytest.approx(expected, abs=1e-6)
+    assert {model for model, _ in expected} >= {"softmax", "tfdf", "pitch_threshold"}
 
 
 def test_clips_of_those_left_out_do_not_count(finished, left_out):
@@ -43,5 +43,5 @@ def test_what_it_was_measured_on(finished):
     said, counts = describe(finished.folder), finished.json("metrics/extract.json")
     assert said["clips"] == counts["clips_kept"]
     assert said["archives"] == len(pd.read_csv(finished.folder / "data/raw/manifest.csv"))
-    assert said["hours"] == pytest.approx(finished.json("metrics/extract.json")["hours_kept"], rel=1e-3)
+    assert said["hours"] == pytest.approx(counts["hours"], abs=1e-4)
     assert read_suspects(finished.folder).empty, "the costly parts of the audit are off"
