@@ -2,12 +2,12 @@
 
 The graph runs in a copy of the last commit, so that params.yaml, dvc.lock and the demo's figures stay as they are. It
 runs with five folds, so that each speaker is tested, once for each of five seeds, which deal the speakers to other
-folds; and once from each source to each other.
+folds; and once from each source to each other. The report and the label suspects are those of the first seed.
 """
 
-import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,16 +15,19 @@ from pathlib import Path
 
 import pandas as pd
 import vl_convert
-from ruamel.yaml import YAML
 
-from voicetraits import stage
+from voicetraits import params, stage
 from voicetraits.errors import DataError
+from voicetraits.evaluation import EvaluateParams
 from voicetraits.files import folder_anew, write_csv, write_json
+from voicetraits.finished_run import describe, read_suspects, read_tables, slices_without
+from voicetraits.params_file import write_values
 from voicetraits.results_page import chart, over_seeds, render
 
 SEEDS = range(5)
 FOLDS = 5
-TABLES = ("scores", "slices", "comparisons")
+#: What all seeds but the first need of the graph.
+MEASURED = ("evaluate", "stress")
 
 
 def main() -> None:
@@ -47,31 +50,41 @@ def main() -> None:
         project = Path(folder).resolve() / "project"
         run("git", "clone", "--quiet", "--no-hardlinks", ".", str(project))
         set_params(project, mirror)
-        parts = []
+        settings = params.get(params.load(project / "params.yaml"), "evaluate", EvaluateParams)
+        parts, suspects = [], None
         for seed in SEEDS:
             print(f"results: seed {seed} of {SEEDS.start} to {SEEDS.stop - 1}", flush=True)
             set_split(project, seed, strategy="speaker_kfold", folds=FOLDS)
-            run(sys.executable, "-m", "dvc", "repro", "--quiet", cwd=project)
-            parts.append({what: table.assign(seed=seed) for what, table in read_tables(project).items()})
-        tables = {what: pd.concat(part[what] for part in parts) for what in TABLES}
-        data = describe(project)
+            run(sys.executable, "-m", "dvc", "repro", "--quiet", *(MEASURED if parts else ()), cwd=project)
+            if suspects is None:
+                suspects = read_suspects(project)
+                shutil.copy(project / "data/report/report.html", project.parent)
+            found = read_tables(project)
+            found["without_suspects"] = slices_without(set(suspects["speaker_id"]), project, settings, seed=seed)
+            parts.append({what: table.assign(seed=seed) for what, table in found.items()})
+        tables = {what: pd.concat(part[what] for part in parts) for what in parts[0]}
+        data = {"folds": FOLDS, **describe(project), "suspects": suspects["speaker_id"].tolist()}
         print("results: from each source to each other", flush=True)
         set_split(project, SEEDS.start, strategy="cross_corpus")
         between = None
         # The stage says why, where no two sources have the same classes.
         if run(sys.executable, "-m", "dvc", "repro", "--quiet", "split", cwd=project, check=False):
-            run(sys.executable, "-m", "dvc", "repro", "--quiet", cwd=project)
+            run(sys.executable, "-m", "dvc", "repro", "--quiet", *MEASURED, cwd=project)
             between = read_tables(project)
         with folder_anew(out) as results:
             write_csv(tables["scores"], results / "scores.csv")
-            parts_of_clips = over_seeds(tables["slices"], ["target", "model", "slice", "part", "classes"], "uar")
-            write_csv(parts_of_clips.round(6).reset_index(), results / "slices.csv")
+            for what in ("slices", "without_suspects"):
+                parts_of_clips = over_seeds(tables[what], ["target", "model", "slice", "part", "classes"], "uar")
+                write_csv(parts_of_clips.round(6).reset_index(), results / f"{what}.csv")
+            stress = over_seeds(tables["stress"], ["target", "model", "condition", "unit", "score"], "value")
+            write_csv(stress.round(6).reset_index(), results / "stress.csv")
             write_csv(tables["comparisons"], results / "comparisons.csv")
             for what, table in (between or {}).items():
                 write_csv(table, results / f"between_sources_{what}.csv")
             write_json(data, results / "data.json")
             (results / "README.md").write_text(render(name, data, **tables, between=between), encoding="utf-8")
             svg = vl_convert.vegalite_to_svg(chart(tables["scores"]))
+            shutil.copy(project.parent / "report.html", results)
             (results / "uar.svg").write_text(svg, encoding="utf-8")
     print((out / "README.md").read_text(encoding="utf-8"))
 
@@ -87,40 +100,11 @@ def run(*command: str, cwd: Path | None = None, check: bool = True) -> bool:
 
 
 def set_params(project: Path, mirror: str) -> None:
-    edit(project, lambda params: (params.update(corpus="voxforge"), params["corpora"]["voxforge"].update(url=mirror)))
+    write_values(project / "params.yaml", {"corpus": "voxforge", "corpora.voxforge.url": mirror, "audit.run": True})
 
 
 def set_split(project: Path, seed: int, **split) -> None:
-    edit(project, lambda params: (params.update(seed=seed), params["split"].update(split)))
-
-
-def read_tables(project: Path) -> dict[str, pd.DataFrame]:
-    return {name: pd.read_csv(project / f"metrics/plots/{name}.csv") for name in TABLES}
-
-
-def edit(project: Path, change) -> None:
-    yaml, path = YAML(), project / "params.yaml"
-    params = yaml.load(path)
-    change(params)
-    yaml.dump(params, path)
-
-
-def describe(project: Path) -> dict:
-    """What it was measured on: counts, and one digest over the digests of all archives."""
-    manifest = pd.read_csv(project / "data/raw/manifest.csv")
-    metadata = pd.read_parquet(project / "data/metadata.parquet")
-    clips = pd.read_parquet(project / "data/audio/clips.parquet", columns=["duration_seconds"])
-    return {
-        "folds": FOLDS,
-        "archives": len(manifest),
-        "archives_sha256": hashlib.sha256("\n".join(sorted(manifest["sha256"])).encode()).hexdigest(),
-        "clips": len(clips),
-        "hours": clips["duration_seconds"].sum() / 3600,
-        "speakers": metadata["speaker_id"].nunique(),
-        "speakers_by_source": metadata.groupby("source")["speaker_id"].nunique().to_dict(),
-        "speakers_by_gender": metadata.groupby("gender")["speaker_id"].nunique().to_dict(),
-        "speakers_by_age_group": metadata.groupby("age_group")["speaker_id"].nunique().to_dict(),
-    }
+    write_values(project / "params.yaml", {"seed": seed, **{f"split.{key}": value for key, value in split.items()}})
 
 
 if __name__ == "__main__":

@@ -22,11 +22,11 @@ from voicetraits.examples import read_splits
 from voicetraits.features.table import read_features
 from voicetraits.models.net_names import NETS
 from voicetraits.parallel import Workers
+from voicetraits.params_file import write_values
 from voicetraits.splitting import speaker_groups
 from voicetraits.store import ComputeParams, Store, make_key
 from voicetraits.tuning.clips import features_of, tuning_folds, without_tested
 from voicetraits.tuning.objective import rows_of, validation_uar
-from voicetraits.tuning.params_file import write_values
 from voicetraits.tuning.space import TuneParams, read_space, section_of
 from voicetraits.tuning.study import run_study, table, values_of
 from voicetraits.tuning.subject import Subject, on_audio, on_features
@@ -74,7 +74,7 @@ def main() -> None:
     for name, value in changed.items():
         print(f"tune: best: {subject.section}.{name}: {value} (now {subject.now[name]})")
     if arguments.write and changed:
-        write_values(Path("params.yaml"), subject.section, changed)
+        write_values(Path("params.yaml"), {f"{subject.section}.{key}": value for key, value in changed.items()})
         print("tune: written to params.yaml; `dvc repro` trains with it")
     elif not changed:
         print("tune: nothing tried is better than what params.yaml has")

@@ -62,17 +62,20 @@ def test_what_the_figures_are_made_from(tmp_path, monkeypatch):
     figures = pipeline.measure(tmp_path, tmp_path, (1000, 4000, 16000))
     assert [size["seconds"] for size in figures["by_size"].values()] == [10, 40, 160]
     assert [size["audio_seconds_per_second"] for size in figures["by_size"].values()] == [300, 300, 300]
-    assert figures["by_workers"]["speedup"] == 2
+    assert {count: by["speedup"] for count, by in figures["by_workers"].items()} == {"4000": 2, "16000": 2}
     assert figures["voxforge_minutes"] == pytest.approx(108 * 3600 / 300 / 60)
-    assert figures["growth"]["share"] == pytest.approx(400 / 4400)
-    assert (figures["growth"]["archives_before"], figures["growth"]["archives_after"]) == (1000, 1100)
+    assert list(figures["growth"]) == ["4000", "16000"]
+    growth = figures["growth"]["4000"]
+    assert growth["share"] == pytest.approx(400 / 4400)
+    assert (growth["archives_before"], growth["archives_after"]) == (1000, 1100)
     assert figures["repro_of_nothing_seconds"] == 1.5
     assert figures["parts"]["utterances"] == 256
     page = pipeline.render(figures)
     assert "**21.6 minutes** for all of VoxForge" in page
     assert "beside the download: 6.0 times the floor." in page
     assert "| inflate | 1.250 |" in page
-    assert "From 1,000 to 1,100 archives: 4.0 s, 9% of the 44.0 s" in page
+    assert "| 4,000 | 80.0 | 40.0 | 2.00 |" in page
+    assert "| 1,000 | 1,100 | 4.0 | 44.0 | 9% |" in page
 
 
 def test_params_of_a_copy(tmp_path):

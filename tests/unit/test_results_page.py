@@ -8,6 +8,7 @@ from voicetraits.results_page import CONFIDENCE, SHOWN, chart, over_seeds, rende
 
 DATA = {
     "folds": 5, "archives": 2, "clips": 8, "hours": 0.5, "speakers": 4, "speakers_by_source": {"desk": 3, "phone": 1},
+    "suspects": ["kim", "ana"],
 }  # fmt: skip
 MODELS = ("net", "pitch_threshold")
 
@@ -40,11 +41,23 @@ def comparisons(fold="all"):
     return pd.DataFrame([row], columns=columns)
 
 
-def page(between=None):
+def stress(seed=0, shift=0.0):
+    rows = [
+        (condition, "gender", model, "clips", score, value + shift, 0.5, 0.95)
+        for model in MODELS
+        for condition, value in (("clean", 0.9), ("pitch_up_3", 0.7))
+        for score in ("uar", "ece")
+    ]
+    columns = ["condition", "target", "model", "unit", "score", "value", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).assign(seed=seed)
+
+
+def page(between=None, **changes):
     return render(
-        "name", DATA,
+        "name", DATA | changes,
         scores=pd.concat([scores(0), scores(1, 0.02)]), slices=pd.concat([slices(0), slices(1, 0.1)]),
         comparisons=pd.concat([comparisons().assign(seed=seed) for seed in (0, 1)]), between=between,
+        stress=pd.concat([stress(0), stress(1, 0.04)]), without_suspects=slices(0, 0.12),
     )  # fmt: skip
 
 
@@ -61,11 +74,15 @@ def test_rows_of_the_page():
         f"| gender | net | speakers | {' | '.join([spread] * len(SHOWN))} | 0.810–0.960 |",
         f"| gender | net | {' | '.join([spread] * len(CONFIDENCE))} |",
         "| pitch_threshold | 0.850 (0.800–0.900) | 0.500–0.950 | 9 | 90 |",
+        "| net | 0.920 (0.920–0.920) | 0.500–0.950 | 9 | 90 |",
+        "| pitch up 3 | 0.720 (0.700–0.740) | 0.720 (0.700–0.740) |",
         "| gender | net | source: desk | female male | 0.750 (0.700–0.800) | 0.500–0.950 |",
         "| gender | net | pitch_threshold | +0.020 | -0.010 to +0.050 | 20 / 1 |",
     ):
         assert row in text.splitlines(), row
     assert "Not measured: no two sources" in text
+    assert "without 2 speakers (kim, ana), whose stated gender" in text
+    assert "without any speaker, whose" in page(suspects=[])
     assert "mean over 2 seeds" in text
 
 

@@ -43,28 +43,29 @@ def measure(repository: Path, scratch: Path, utterances: Sequence[int] = UTTERAN
     Args:
         repository: whose last commit is measured.
         scratch: a folder on a disk with room, in which a folder is made and removed.
-        utterances: about how many, ascending; of the second size the workers are counted and growth is measured.
+        utterances: about how many, ascending; of all but the first, workers are compared and growth is measured, since
+            processes take seconds to start, whatever their work.
     """
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         project = Project(repository, Path(folder).resolve() / "project")
-        project.set({"corpus": "demo", "corpora.demo.speakers": utterances[-1] // _UTTERANCES_A_SPEAKER})
+        project.set({"corpus": "demo", "corpora.demo.speakers": _grown(utterances[-1]) // _UTTERANCES_A_SPEAKER})
         _select(project, utterances[0])
         _from_archives(project)  # kernels are compiled once on a machine, which is measured elsewhere
         by_size = _by_size(project, utterances)
         return {
             "machine": machine(_VERSIONS),
             "by_size": by_size,
-            "by_workers": _by_workers(project, utterances[1]),
+            "by_workers": {str(count): _by_workers(project, count) for count in utterances[1:]},
             "voxforge_minutes": _voxforge_minutes(list(by_size.values())),
             "parts": _parts(project, min(_UTTERANCES_OF_PARTS, utterances[0])),
-            "growth": _growth(project, utterances[1]),
+            "growth": {str(count): _growth(project, count) for count in utterances[1:]},
             "repro_of_nothing_seconds": _repro_of_nothing(project, utterances[-1]),
         }
 
 
 def render(figures: dict[str, Any]) -> str:
     """The figures of `measure` as Markdown."""
-    m, growth = figures["machine"], figures["growth"]
+    m = figures["machine"]
     versions = ", ".join(f"{name} {m[name]}" for name in ("python", *_VERSIONS))
     sizes = [
         f"| {size['utterances']:,} | {size['audio_seconds'] / 3600:.2f} | {size['extract_seconds']:.1f} | "
@@ -72,7 +73,15 @@ def render(figures: dict[str, Any]) -> str:
         f"{size['extract_peak_megabytes']:.0f} | {size['featurize_peak_megabytes']:.0f} |"
         for size in figures["by_size"].values()
     ]
-    workers = figures["by_workers"]
+    workers = [
+        f"| {by['1']['utterances']:,} | {by['1']['seconds']:.1f} | {by['2']['seconds']:.1f} | {by['speedup']:.2f} |"
+        for by in figures["by_workers"].values()
+    ]
+    growth = [
+        f"| {grown['archives_before']:,} | {grown['archives_after']:,} | {grown['seconds']:.1f} | "
+        f"{grown['seconds_from_nothing']:.1f} | {grown['share']:.0%} |"
+        for grown in figures["growth"].values()
+    ]
     lines = [
         "## From archives to features",
         "",
@@ -84,16 +93,21 @@ def render(figures: dict[str, Any]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
         *sizes,
         "",
-        f"Two workers are {workers['speedup']:.2f} times as fast as one ({workers['1']['seconds']:.1f} s, "
-        f"{workers['2']['seconds']:.1f} s). The straight line through these times gives "
-        f"**{figures['voxforge_minutes']:.1f} minutes** for all of VoxForge ({VOXFORGE_HOURS:.0f} hours) from .tgz to "
-        f"features on this machine, beside the download: {figures['voxforge_minutes'] / FLOOR_MINUTES:.1f} times the "
-        "floor.",
+        f"The straight line through these times gives **{figures['voxforge_minutes']:.1f} minutes** for all of "
+        f"VoxForge ({VOXFORGE_HOURS:.0f} hours) from .tgz to features on this machine, beside the download: "
+        f"{figures['voxforge_minutes'] / FLOOR_MINUTES:.1f} times the floor.",
+        "",
+        "| utterances | one worker, s | two workers, s | times as fast |",
+        "| --- | --- | --- | --- |",
+        *workers,
         "",
         *parts.render(figures["parts"]),
         "",
-        f"From {growth['archives_before']:,} to {growth['archives_after']:,} archives: {growth['seconds']:.1f} s, "
-        f"{growth['share']:.0%} of the {growth['seconds_from_nothing']:.1f} s for all of them from nothing.",
+        "A tenth more archives, where features of the others are there:",
+        "",
+        "| archives | grown to | s | all of them from nothing, s | share |",
+        "| --- | --- | --- | --- | --- |",
+        *growth,
         "",
         f"`dvc repro` with nothing to do at the largest size: {figures['repro_of_nothing_seconds']:.1f} s.",
     ]
@@ -138,7 +152,7 @@ def _parts(project: Project, utterances: int) -> dict[str, Any]:
 
 def _growth(project: Project, utterances: int) -> dict[str, float]:
     """Ten per cent more archives, beside a run of all of them from nothing."""
-    more = utterances * 11 // 10
+    more = _grown(utterances)
     _select(project, utterances)
     _from_archives(project)
     _select(project, more)
@@ -152,6 +166,10 @@ def _growth(project: Project, utterances: int) -> dict[str, float]:
         "seconds_from_nothing": anew["seconds"],
         "share": seconds / anew["seconds"],
     }
+
+
+def _grown(utterances: int) -> int:
+    return utterances * 11 // 10
 
 
 def _repro_of_nothing(project: Project, utterances: int) -> float:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from ruamel.yaml import YAML
 
 from voicetraits.errors import DataError
+from voicetraits.params_file import write_values
 
 _SAMPLING_SECONDS = 0.05
 
@@ -47,15 +47,7 @@ class Project:
 
     def set(self, values: Mapping[str, Any]) -> None:
         """Write values into params.yaml, by dotted keys."""
-        yaml, path = YAML(), self.folder / "params.yaml"
-        params = yaml.load(path)
-        for key, value in values.items():
-            *sections, name = key.split(".")
-            section = params
-            for part in sections:
-                section = section[part]
-            section[name] = value
-        yaml.dump(params, path)
+        write_values(self.folder / "params.yaml", values)
 
     def forget(self, kind: str) -> None:
         """Remove all entries of a kind from the work store."""

@@ -4,17 +4,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import yaml
-
 from voicetraits.errors import ModelError
 from voicetraits.files import sha256_of
-from voicetraits.models.saved import Config
+from voicetraits.models.saved import CONFIG, Config, read_config
 
-_CONFIG, _LOCK, _FINAL = "config.yaml", "dvc.lock", "final"
+_LOCK, _FINAL = "dvc.lock", "final"
 #: Stands for dvc.lock where models are shipped; that itself tells of folders and speakers.
 LOCK_DIGEST = "dvc.lock.sha256"
-#: libyaml's, where it is there, takes a tenth of the time.
-_SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: Hex digits of a digest that tell two models apart.
 _DIGITS = 12
 
@@ -48,8 +44,8 @@ def find_models(folder: Path) -> dict[str, Path]:
     candidates = [folder, folder / _FINAL, *sorted(folder.glob(f"*/{_FINAL}")), *sorted(folder.glob("*"))]
     found: dict[str, Path] = {}
     for candidate in candidates:
-        if (candidate / _CONFIG).is_file():
-            found.setdefault(_target_of(candidate), candidate)
+        if (candidate / CONFIG).is_file():
+            found.setdefault(str(read_config(candidate).get("target")), candidate)
     if not found:
         raise ModelError(f"{folder} holds no saved model; train one with `dvc repro`, or name another folder")
     return found
@@ -57,7 +53,7 @@ def find_models(folder: Path) -> dict[str, Path]:
 
 def identity_of(folder: Path, config: Config) -> ModelIdentity:
     """Which model lies in a folder."""
-    version = sha256((folder / _CONFIG).read_bytes()).hexdigest()[:_DIGITS]
+    version = sha256((folder / CONFIG).read_bytes()).hexdigest()[:_DIGITS]
     lock = next(filter(None, map(_lock_digest, folder.resolve().parents)), None)
     return ModelIdentity(config.model, version, config.training_split_sha256[:_DIGITS], lock and lock[:_DIGITS])
 
@@ -67,16 +63,3 @@ def _lock_digest(folder: Path) -> str | None:
     if (folder / _LOCK).is_file():
         return sha256_of(folder / _LOCK)
     return (folder / LOCK_DIGEST).read_text().strip() if (folder / LOCK_DIGEST).is_file() else None
-
-
-def _target_of(folder: Path) -> str:
-    return str(_read_config(folder).get("target"))
-
-
-def _read_config(folder: Path) -> dict:
-    path = folder / _CONFIG
-    try:
-        return dict(yaml.load(path.read_text(encoding="utf-8"), _SAFE_LOADER))
-    except (OSError, yaml.YAMLError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise ModelError(f"{path} is damaged ({reason}); make it again with `dvc repro`") from None

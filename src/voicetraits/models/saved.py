@@ -20,7 +20,7 @@ from voicetraits.errors import ModelError
 from voicetraits.files import sha256_of, write_json, written_aside
 from voicetraits.models.rows import Rows
 
-_CONFIG = "config.yaml"
+CONFIG = "config.yaml"
 _SKIPPED = "skipped.json"
 _DIGESTS = "files_sha256"
 #: libyaml's, where it is there, takes a tenth of the time.
@@ -125,8 +125,9 @@ class SavedModel:
 
 
 def installed_versions(*names: str) -> dict[str, str]:
-    """Releases of Python and of the named distributions."""
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+    """Python's minor version, which its patch releases do not change the results of, and releases of the others."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"python": python, **{name: version(name) for name in names}}
 
 
 def save(model: SavedModel, folder: Path) -> None:
@@ -136,7 +137,7 @@ def save(model: SavedModel, folder: Path) -> None:
     model.calibration.save(folder)
     # By way of JSON: plain lists and dicts, so that YAML has no tags of ours.
     content = json.loads(json.dumps(asdict(model.config))) | {_DIGESTS: _digests(folder)}
-    with written_aside(folder / _CONFIG) as aside:
+    with written_aside(folder / CONFIG) as aside:
         aside.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
@@ -146,16 +147,13 @@ def load(folder: Path) -> SavedModel:
     Raises:
         ModelError: the folder is missing, incomplete or not a model.
     """
+    content = read_config(folder)
     try:
-        content = dict(yaml.load((folder / _CONFIG).read_text(encoding="utf-8"), _SAFE_LOADER))
         digests = dict(content.pop(_DIGESTS))
         tuples = {key: tuple(content[key]) for key in ("classes", "feature_names")}
         config = Config(**{**content, **tuples})
-    except FileNotFoundError:
-        raise ModelError(f"{folder} holds no {_CONFIG}, so no model; train one with `dvc repro`") from None
-    except (yaml.YAMLError, ValueError, TypeError, KeyError) as error:
-        reason = _one_line(error)
-        raise ModelError(f"{folder / _CONFIG} is damaged ({reason}); make it again with `dvc repro`") from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise _damaged(folder, error) from None
     if differing := digests.items() ^ _digests(folder).items():
         name = min(name for name, _ in differing)
         raise ModelError(
@@ -174,9 +172,27 @@ def load(folder: Path) -> SavedModel:
     return SavedModel(config, classifier, Calibration.load(folder))
 
 
+def read_config(folder: Path) -> dict[str, Any]:
+    """What config.yaml of a saved model says.
+
+    Raises:
+        ModelError: it is missing or no YAML.
+    """
+    try:
+        return dict(yaml.load((folder / CONFIG).read_text(encoding="utf-8"), _SAFE_LOADER))
+    except FileNotFoundError:
+        raise ModelError(f"{folder} holds no {CONFIG}, so no model; train one with `dvc repro`") from None
+    except (OSError, yaml.YAMLError, ValueError, TypeError) as error:
+        raise _damaged(folder, error) from None
+
+
+def _damaged(folder: Path, error: Exception) -> ModelError:
+    return ModelError(f"{folder / CONFIG} is damaged ({_one_line(error)}); make it again with `dvc repro`")
+
+
 def _digests(folder: Path) -> dict[str, str]:
     """sha256 of each of the model's own files."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / _CONFIG)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / CONFIG)
     return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
 
 

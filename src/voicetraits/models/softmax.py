@@ -3,12 +3,13 @@
     features (n, f) -> standardise, clip to ±5 -> dense (f, c), L2 -> softmax -> probabilities (n, c)
 
 Adam on the mean cross-entropy, early stopping on the validation speakers, best weights kept. f · c + c parameters.
+What was learnt predicts as a matrix product, in softmax_runtime.py, which loads it as well.
 """
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from sklearn.metrics import recall_score
 
 from voicetraits.errors import ParameterError
 from voicetraits.files import write_csv
+from voicetraits.models import softmax_runtime
 from voicetraits.models.rows import Balance, Rows, balance_train, balance_validation
 from voicetraits.models.saved import Log
 from voicetraits.native_output import held_back
@@ -27,10 +29,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # notes on CUDA that nobody 
 with held_back():
     import keras
     import tensorflow as tf
-
-_WEIGHTS, _SCALING = "softmax.weights.h5", "scaling.csv"
-#: Standardised features beyond this are outliers; unclipped, a single one can decide a clip.
-_CLIP = 5.0
 
 
 @section
@@ -55,21 +53,20 @@ class Model:
         self._classes = classes
         self._feature_names = tuple(feature_names)
         self._network = _network(len(feature_names), classes)
-        self._mean = np.zeros(len(feature_names))
-        self._scale = np.ones(len(feature_names))
+        self._learnt: softmax_runtime.Model | None = None
 
     def fit(self, train: Rows, validation: Rows, *, params: Params, seed: int, log: Log) -> None:
         """Learn; logs loss and UAR of both sides after each epoch."""
         _make_deterministic(seed)
-        self._mean = train.features.mean(axis=0, dtype=np.float64)
+        mean = train.features.mean(axis=0, dtype=np.float64)
         scale = train.features.std(axis=0, dtype=np.float64)
-        self._scale = np.where(scale > 0, scale, 1.0)
+        scale = np.where(scale > 0, scale, 1.0)
         network = _network(len(self._feature_names), self._classes, params.l2)
         train = balance_train(train, params.balance, np.random.default_rng(seed))
         validation = balance_validation(validation, params.balance)
         network.compile(keras.optimizers.Adam(params.lr), "sparse_categorical_crossentropy")
         stop = keras.callbacks.EarlyStopping("val_loss", patience=params.patience, restore_best_weights=True)
-        x, x_val = self._standardise(train.features), self._standardise(validation.features)
+        x, x_val = (softmax_runtime.standardise(side.features, mean, scale) for side in (train, validation))
         network.fit(
             x,
             train.labels,
@@ -82,45 +79,23 @@ class Model:
         )
         # Ours has no optimizer, whose state would be saved with the weights.
         self._network.set_weights(network.get_weights())
+        weights, bias = network.get_weights()
+        self._learnt = softmax_runtime.Model(weights=weights, bias=bias, mean=mean, scale=scale)
 
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
         """(n, features) float32 -> (n, classes) float64."""
-        probabilities = self._network(self._standardise(features)).numpy().astype(np.float64)
-        return probabilities / probabilities.sum(axis=1, keepdims=True)
+        return self._learnt.predict_proba(features)
 
     def importances(self) -> np.ndarray:
         """Mean absolute weight of each standardised feature over the classes, (features,)."""
-        return np.abs(self._network.get_weights()[0]).mean(axis=1)
-
-    def contributions(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What each feature adds to the centred logits: weight × standardised value, which is 0 for the mean clip.
-
-        Returns:
-            contributions (n, features, classes) and the base (classes,), the logits of the mean clip: exact.
-        """
-        weights, bias = (values.astype(np.float64) for values in self._network.get_weights())
-        weights, bias = weights - weights.mean(axis=1, keepdims=True), bias - bias.mean()
-        return self._standardise(features)[:, :, None] * weights, bias
+        return self._learnt.importances()
 
     def save(self, folder: Path) -> None:
         """Write the weights and the scaling."""
-        self._network.save_weights(folder / _WEIGHTS)
-        scaling = pd.DataFrame({"feature": self._feature_names, "mean": self._mean, "scale": self._scale})
-        write_csv(scaling, folder / _SCALING)
-
-    @classmethod
-    def load(cls, folder: Path, *, classes: int, feature_names: Sequence[str]) -> Self:
-        """Read what `save` wrote."""
-        scaling = pd.read_csv(folder / _SCALING)
-        if tuple(scaling["feature"]) != tuple(feature_names):
-            raise ValueError(f"{_SCALING} names other features than config.yaml")
-        model = cls(classes=classes, feature_names=feature_names)
-        model._network.load_weights(folder / _WEIGHTS)
-        model._mean, model._scale = scaling["mean"].to_numpy(), scaling["scale"].to_numpy()
-        return model
-
-    def _standardise(self, features: np.ndarray) -> np.ndarray:
-        return np.clip((features - self._mean) / self._scale, -_CLIP, _CLIP).astype(np.float32)
+        self._network.save_weights(folder / softmax_runtime.WEIGHTS)
+        mean, scale = self._learnt.training_statistics()
+        scaling = pd.DataFrame({"feature": self._feature_names, "mean": mean, "scale": scale})
+        write_csv(scaling, folder / softmax_runtime.SCALING)
 
 
 def _network(features: int, classes: int, l2: float = 0.0) -> keras.Model:

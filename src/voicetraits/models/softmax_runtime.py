@@ -1,4 +1,4 @@
-"""A saved softmax regression, run as a matrix product: needs neither TensorFlow nor Keras.
+"""A softmax regression that has learnt, run as a matrix product: needs neither TensorFlow nor Keras.
 
 features (n, f) -> standardise, clip to ±5 -> · weights (f, c) + bias (c,) -> softmax -> probabilities (n, c)
 """
@@ -14,12 +14,19 @@ import numpy as np
 WEIGHTS, SCALING = "softmax.weights.h5", "scaling.csv"
 #: Where Keras keeps the weights and the bias of the only layer.
 _LAYER = "layers/dense/vars"
-#: As in training.
+#: Standardised features beyond this are outliers; unclipped, a single one can decide a clip.
 _CLIP = 5.0
 
 
 class Model:
-    """A softmax regression that can only predict; see `Classifier`."""
+    """A softmax regression that can only predict; see `Classifier`.
+
+    Args:
+        weights: (features, classes).
+        bias: (classes,).
+        mean, scale: of each feature over the training clips, (features,).
+        files: from which it was loaded, for `save`.
+    """
 
     def __init__(
         self,
@@ -28,16 +35,16 @@ class Model:
         bias: np.ndarray,
         mean: np.ndarray,
         scale: np.ndarray,
-        files: Mapping[str, bytes],
+        files: Mapping[str, bytes] | None = None,
     ) -> None:
         self._weights, self._bias = weights.astype(np.float64), bias.astype(np.float64)
         self._importances = np.abs(weights).mean(axis=1)
         self._mean, self._scale = mean, scale
-        self._files = files
+        self._files = files or {}
 
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
         """(n, features) float32 -> (n, classes) float64."""
-        logits = self._standardise(features) @ self._weights + self._bias  # (n, c)
+        logits = standardise(features, self._mean, self._scale) @ self._weights + self._bias  # (n, c)
         likely = np.exp(logits - logits.max(axis=1, keepdims=True))
         return likely / likely.sum(axis=1, keepdims=True)
 
@@ -56,7 +63,7 @@ class Model:
             contributions (n, features, classes) and the base (classes,), the logits of the mean clip: exact.
         """
         weights, bias = self._weights - self._weights.mean(axis=1, keepdims=True), self._bias - self._bias.mean()
-        return self._standardise(features)[:, :, None] * weights, bias
+        return standardise(features, self._mean, self._scale)[:, :, None] * weights, bias
 
     def save(self, folder: Path) -> None:
         """Write the files from which it was loaded."""
@@ -78,5 +85,7 @@ class Model:
         files = {name: (folder / name).read_bytes() for name in (WEIGHTS, SCALING)}
         return cls(weights=weights, bias=bias, mean=mean, scale=scale, files=files)
 
-    def _standardise(self, features: np.ndarray) -> np.ndarray:
-        return np.clip((features - self._mean) / self._scale, -_CLIP, _CLIP).astype(np.float32)
+
+def standardise(features: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """(n, features), and both (features,) -> (n, features) float32, clipped."""
+    return np.clip((features - mean) / scale, -_CLIP, _CLIP).astype(np.float32)

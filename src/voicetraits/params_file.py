@@ -19,17 +19,18 @@ _Representer.add_representer(
 )
 
 
-def write_values(path: Path, section: str, values: Mapping[str, Any]) -> None:
-    """Set keys of a dotted section; those that are not there yet are added at its end."""
+def write_values(path: Path, values: Mapping[str, Any]) -> None:
+    """Set dotted keys; of a section that is there, new ones are added at its end."""
     yaml = YAML()
     yaml.Representer = _Representer
     yaml.preserve_quotes, yaml.width = True, 4096
     yaml.indent(mapping=2, sequence=4, offset=2)
     content = yaml.load(path)
-    place = content
-    for part in section.split("."):
-        place = place[part]
     for key, value in values.items():
-        place[key] = value
+        *sections, name = key.split(".")
+        place = content
+        for section in sections:
+            place = place[section]
+        place[name] = value
     with written_aside(path) as aside, open(aside, "w", encoding="utf-8", newline="\n") as file:
         yaml.dump(content, file)
