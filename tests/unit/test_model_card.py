@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from support.packaged import MODELS, small_project
 from support.project import ROOT
 from support.saved_models import save_softmax
 from voicetraits.calibration import Calibration
@@ -18,7 +19,8 @@ from voicetraits.errors import DataError
 from voicetraits.inference.loading import identity_of
 from voicetraits.models import saved
 from voicetraits.shipping.card import card, notice
-from voicetraits.shipping.evidence import Evidence, check_current
+from voicetraits.shipping.contents import models_in
+from voicetraits.shipping.evidence import Evidence, md5_of, check_current, gather
 from voicetraits.shipping.licences import licence_of, meanings
 
 GPL = "These files are free software under the terms of the GNU General Public License, version 3"
@@ -194,6 +196,21 @@ def test_outputs_must_be_those_of_the_run(tmp_path, lock):
         check_current(lock, tmp_path, ["file", "folder"])
     with pytest.raises(DataError, match=r"^gone is missing; `dvc repro` makes it"):
         check_current(lock, tmp_path, ["gone"])
+
+
+def test_a_target_that_the_run_has_made_must_be_there(tmp_path):
+    project = small_project(tmp_path)
+    for name in ("metrics", "data/metadata.parquet", "data/splits.csv"):
+        (project / name).symlink_to(ROOT / name) if name == "metrics" else (project / name).touch()
+    (project / "dvc.lock").unlink()
+    outs = [f"metrics/plots/{name}.csv" for name in ("scores", "slices", "stress")]
+    outs += ["data/metadata.parquet", "data/splits.csv", f"{MODELS}/gender", f"{MODELS}/third"]
+    written = [{"path": path, "md5": md5_of(project / path) if (project / path).exists() else "0"} for path in outs]
+    params = {"params.yaml": {"evaluate": {"confidence": 0.9}}}
+    (project / "dvc.lock").write_text(yaml.safe_dump({"stages": {"evaluate": {"outs": written, "params": params}}}))
+    models = models_in(project / MODELS)
+    with pytest.raises(DataError, match=rf"^{MODELS}/third is missing; `dvc repro` makes it"):
+        gather({"gender": models["gender"]}, project)
 
 
 def test_digests_are_those_of_the_committed_run():

@@ -59,9 +59,12 @@ def gather(models: Mapping[str, Model], project: Path) -> dict[str, Evidence]:
         DataError: something there is not of the run that dvc.lock tells of, or not what the models learnt from.
     """
     tables = {name: f"metrics/plots/{name}.csv" for name in _TABLES}
-    own = [model.folder.parent.resolve().relative_to(project.resolve()) for model in models.values()]
+    own = {model.folder.parent.resolve().relative_to(project.resolve()).as_posix() for model in models.values()}
     lock = yaml.safe_load((project / _LOCK).read_text(encoding="utf-8"))["stages"]
-    check_current(lock, project, [*tables.values(), _METADATA, _SPLITS, *own])
+    # With what the run has made of the same kind: a target may be missing.
+    kinds = {Path(path).parent for path in own}
+    own |= {path for path in _digests(lock) if Path(path).parent in kinds}
+    check_current(lock, project, [*tables.values(), _METADATA, _SPLITS, *sorted(own)])
     confidence = lock["evaluate"]["params"]["params.yaml"]["evaluate"]["confidence"]
     read = {
         name: pd.read_csv(project / path, keep_default_na=False, na_values=_NUMBERS) for name, path in tables.items()
@@ -81,23 +84,28 @@ def check_current(lock: Mapping[str, Any], project: Path, paths: Iterable[str | 
     Raises:
         DataError: one is missing, or differs.
     """
-    digests = {out["path"]: out["md5"] for stage in lock.values() for out in stage.get("outs", ())}
+    digests = _digests(lock)
     for path in paths:
         name = Path(path).as_posix()
         if not (project / name).exists():
             raise DataError(f"{name} is missing; `dvc repro` makes it, `dvc pull` fetches it")
-        if digests.get(name) != _md5_of(project / name):
+        if digests.get(name) != md5_of(project / name):
             raise DataError(f"{name} is not what {_LOCK} says, so figures and models may differ; run `dvc repro`")
 
 
-def _md5_of(path: Path) -> str:
+def _digests(lock: Mapping[str, Any]) -> dict[str, str]:
+    """md5 of each output of a run."""
+    return {out["path"]: out["md5"] for stage in lock.values() for out in stage.get("outs", ())}
+
+
+def md5_of(path: Path) -> str:
     """As DVC computes it: of a folder, over the JSON of its files' paths and digests."""
     if not path.is_dir():
         return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
     # DVC sorts by the parts of a path.
     entries = [
-        {"md5": _md5_of(files[name]), "relpath": name} for name in sorted(files, key=lambda name: name.split("/"))
+        {"md5": md5_of(files[name]), "relpath": name} for name in sorted(files, key=lambda name: name.split("/"))
     ]
     text = json.dumps(entries, sort_keys=True)
     return f"{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}.dir"
