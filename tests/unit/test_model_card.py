@@ -20,7 +20,7 @@ from voicetraits.inference.loading import identity_of
 from voicetraits.models import saved
 from voicetraits.shipping.card import card, notice
 from voicetraits.shipping.contents import models_in
-from voicetraits.shipping.evidence import Evidence, md5_of, check_current, gather
+from voicetraits.shipping.evidence import Evidence, check_current, gather, md5_of
 from voicetraits.shipping.licences import licence_of, meanings
 
 GPL = "These files are free software under the terms of the GNU General Public License, version 3"
