@@ -1,6 +1,6 @@
 """Finds saved models, and says which they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
 
@@ -51,6 +51,21 @@ def find_models(folder: Path) -> dict[str, Path]:
     if not found:
         raise ModelError(f"{folder} holds no saved model; train one with `dvc repro`, or name another folder")
     return found
+
+
+def config_of(folder: Path) -> Config:
+    """What a saved model says of itself, without loading it.
+
+    Raises:
+        ModelError: its config.yaml is damaged.
+    """
+    content = _read_config(folder)
+    try:
+        known = {field.name: content[field.name] for field in fields(Config) if field.name in content}
+        tuples = {key: tuple(known[key]) for key in ("classes", "feature_names")}
+        return Config(**{**known, **tuples})
+    except (TypeError, KeyError) as error:
+        raise ModelError(f"{folder / _CONFIG} is damaged ({error}); make it again with `dvc repro`") from None
 
 
 def identity_of(folder: Path, config: Config) -> ModelIdentity:

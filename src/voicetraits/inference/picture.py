@@ -27,11 +27,20 @@ def write_picture(predictor: Predictor, sound: Sound, path: Path, *, title: str)
     Raises:
         DataError: it cannot be read.
     """
+    content = png_of(predictor, sound, title=title, scale=1.5)
+    with written_aside(path) as aside:
+        aside.write_bytes(content)
+
+
+def png_of(predictor: Predictor, sound: Sound, *, title: str, scale: float) -> bytes:
+    """A PNG of the first minute of a sound, at most; `scale` 1 makes it about 1,050 pixels wide.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     import vl_convert  # takes its time to load
 
-    chart = picture(predictor, sound, title=title)
-    with written_aside(path) as aside:
-        aside.write_bytes(vl_convert.vegalite_to_png(chart, scale=1.5))
+    return vl_convert.vegalite_to_png(picture(predictor, sound, title=title), scale=scale)
 
 
 def picture(predictor: Predictor, sound: Sound, *, title: str) -> dict[str, Any]:
