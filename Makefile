@@ -9,8 +9,10 @@ export DVC_NO_ANALYTICS := 1
 READY := .venv/.ready
 # Says the same of requirements-cluster.txt.
 CLUSTER_READY := .venv/.ready-cluster
+# The page's packages want another release of one that DVC pins, so they have an environment of their own.
+APP_READY := .venv-app/.ready
 
-.PHONY: help install install-cluster check repro results pictures bench test test-slow lint clean doctor
+.PHONY: help install install-cluster check repro results pictures bench app test test-slow lint clean doctor
 
 help:
 	@echo "make repro      run the whole graph on the demo corpus and show the figures"
@@ -20,6 +22,7 @@ help:
 	@echo "make results    run the graph on real archives: make results MIRROR=<folder or URL> NAME=<name>"
 	@echo "make pictures   draw the charts of dvc plots as pictures in dvc_plots/, without a browser"
 	@echo "make bench      measure the speed, with librosa and openSMILE beside it; VOICETRAITS_MIRROR names real speech"
+	@echo "make app        serve the models on a page and to programs: http://127.0.0.1:7860/ (ARGS='--help': its settings)"
 	@echo "make lint       check style"
 	@echo "make doctor     print what a bug report needs: versions, processor, disk, git, microphone"
 	@echo "make clean      free the space: the stages' outputs, DVC's cache and the work store"
@@ -53,10 +56,17 @@ pictures: check $(READY)
 bench: check $(READY)
 	@python src/bench.py
 
+app: $(APP_READY)
+	@.venv-app/bin/python src/serve.py $(ARGS)
+
+$(APP_READY): requirements-app.txt
+	@sh tools/setup.sh .venv-app requirements-app.txt "1 GB"
+	@touch $@
+
 test: check $(READY)
 	@python -m pytest -m "not slow"
 
-test-slow: check $(CLUSTER_READY)
+test-slow: check $(CLUSTER_READY) $(APP_READY)
 	@python -m pytest -m slow
 
 lint: $(READY)

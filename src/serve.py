@@ -1,6 +1,5 @@
 """Serves saved models on a web page and to programs: make app (python src/serve.py --help lists the settings)."""
 
-
 import os
 
 # Before numpy is loaded, and for the workers: a core each, and the same numbers on any machine.

@@ -1,5 +1,9 @@
-# Makes .venv and installs requirements.txt into it. One line says what is missing.
+# Makes an environment and installs requirements into it. One line says what is missing.
+# Usage: setup.sh [folder [requirements [size]]], of itself .venv, requirements.txt and 3 GB.
 set -eu
+venv=${1:-.venv}
+requirements=${2:-requirements.txt}
+size=${3:-3 GB}
 
 fail() {
     echo "setup: $1" >&2
@@ -22,12 +26,12 @@ for name in python3.11 python3.12 python3 python; do
 done
 [ -n "$python" ] || fail "no Python 3.11 or 3.12 with venv on PATH; install one (Debian, Ubuntu: apt install python3.11 python3.11-venv; macOS: brew install python@3.11) and run make again"
 
-# A .venv of another Python, or a broken one, is made anew.
-if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; then
-    rm -rf .venv
-    "$python" -m venv .venv || fail "could not make .venv with $python; see the lines above"
+# An environment of another Python, or a broken one, is made anew.
+if ! "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null; then
+    rm -rf "$venv"
+    "$python" -m venv "$venv" || fail "could not make $venv with $python; see the lines above"
 fi
 
-echo "setup: installing requirements.txt into .venv (about 3 GB, a few minutes the first time)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt ||
+echo "setup: installing $requirements into $venv (about $size, a few minutes the first time)"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" ||
     fail "the installation failed; see the lines above (no network? a full disk?) and run make again"

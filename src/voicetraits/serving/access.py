@@ -40,8 +40,11 @@ class Access:
         self._session = new(token.encode(), b"voicetraits page", "sha256").hexdigest() if token else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # nothing here speaks over web sockets
+            await send({"type": "websocket.close", "code": 1008})
             return
         request = Request(scope, receive)
         if self._token is None:

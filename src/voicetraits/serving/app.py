@@ -18,8 +18,8 @@ from voicetraits.serving.problems import STATUS, Kind, Problem
 from voicetraits.serving.service import routes
 
 _ABOUT = (
-    "How a voice is labelled in the data that a model learnt from: not who somebody is. Sounds are not kept, and no call "
-    "leaves the machine."
+    "How a voice is labelled in the data that a model learnt from: not who somebody is. Sounds are not kept, and no "
+    "call leaves the machine."
 )
 
 

@@ -48,7 +48,8 @@ class BodyLimit:
                 if count <= self._max_bytes:
                     return message
                 problem = too_large
-                await drain(receive)
+                if not is_whole:
+                    await drain(receive)
             if problem is None:
                 problem = Problem(Kind.TOO_SLOW_UPLOAD, f"the body took longer than {self._seconds:g} s to arrive")
             return {"type": "http.disconnect"}

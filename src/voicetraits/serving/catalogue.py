@@ -17,12 +17,10 @@ class Offered:
     """A kind of model.
 
     Attributes:
-        name: by which it is asked for.
         folder: that a predictor loads.
         configs, identities: of each target.
     """
 
-    name: str
     folder: Path
     configs: Mapping[str, Config]
     identities: Mapping[str, ModelIdentity]
@@ -38,8 +36,9 @@ def models_in(folder: Path) -> dict[str, Offered]:
         ModelError: there is none, or one is damaged.
     """
     if (alone := _offered(folder)) is not None:
-        return {alone.name: alone}
-    found = {one.name: one for sub in sorted(folder.glob("*")) if sub.is_dir() and (one := _offered(sub))}
+        name = min(config.model for config in alone.configs.values())
+        return {name: alone}
+    found = {sub.name: one for sub in sorted(folder.glob("*")) if sub.is_dir() and (one := _offered(sub))}
     if not found:
         raise ModelError(f"{folder} holds no saved model; train some with `dvc repro`, or name another folder")
     return found
@@ -51,10 +50,9 @@ def default_of(models: Mapping[str, Offered]) -> str:
 
 
 def _offered(folder: Path) -> Offered | None:
-    if not any(folder.glob("config.yaml")) and not any(folder.glob("*/config.yaml")):
-        if not any(folder.glob("*/final/config.yaml")):
-            return None
+    if not any(any(folder.glob(f"{below}config.yaml")) for below in ("", "final/", "*/final/", "*/")):
+        return None
     folders = find_models(folder)
     configs = {target: config_of(own) for target, own in folders.items()}
     identities = {target: identity_of(folders[target], config) for target, config in configs.items()}
-    return Offered(min(config.model for config in configs.values()), folder, configs, identities)
+    return Offered(folder, configs, identities)

@@ -6,8 +6,8 @@ from typing import Any
 
 _STYLE = """body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 code { background: #0001; padding: 0 .25em; border-radius: .2em } h2 { margin-top: 2.5rem }
-table { border-collapse: collapse; display: block; overflow-x: auto } td, th { border: 1px solid #8886; padding: .3em .6em;
-text-align: left; vertical-align: top } :root { color-scheme: light dark }"""
+table { border-collapse: collapse; display: block; overflow-x: auto } td, th { border: 1px solid #8886;
+text-align: left; padding: .3em .6em; vertical-align: top } :root { color-scheme: light dark }"""
 
 
 def page_of(openapi: Mapping[str, Any]) -> str:

@@ -5,15 +5,15 @@ clips' mean and deviation, clipped to ±5 as the models clip, and z̄ its mean o
 
     D = sqrt(max(0, mean over features of z̄² − 1/n))
 
-where 1/n is what chance alone gives to sounds like the training clips. It reads like Cohen's d (1988): 0.2 is small, 0.5
-medium, 0.8 large. Many sounds of few speakers drift by the speakers.
+where 1/n is what chance alone gives to sounds like the training clips. It reads like Cohen's d (1988): 0.2 is small,
+0.5 medium, 0.8 large. Many sounds of few speakers drift by the speakers.
 
 Answers: the population stability index (Siddiqi 2006) of the last n labels against the training clips' classes,
 
     PSI = Σ (p − q) ln(p / q),  p = (count + ½) / (n + ½ classes)
 
-Below 0.1 is taken for stable, above 0.25 for another population. Sounds that were refused have no label: they count among
-the refusals.
+Below 0.1 is taken for stable, above 0.25 for another population. Sounds that were refused have no label: they count
+among the refusals.
 """
 
 from collections import Counter, deque

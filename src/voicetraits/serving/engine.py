@@ -1,4 +1,4 @@
-"""What the service and the page have in common: a sound goes in, an answer or a problem comes out, all of it counted."""
+"""What service and page have in common: a sound goes in, an answer or a problem comes out, all of it counted."""
 
 import sys
 import time
@@ -39,6 +39,7 @@ class Engine:
         self._pool = Pool(
             settings.workers,
             {name: model.folder for name, model in self.models.items()},
+            self.default,
             max_audio_seconds=settings.max_audio_seconds,
             work_seconds=settings.work_seconds,
         )
@@ -49,6 +50,10 @@ class Engine:
     def wait_until_ready(self) -> None:
         """Until all workers take tasks; raises ModelError if one cannot."""
         self._pool.wait_until_ready()
+
+    def processes(self) -> list[int]:
+        """The ids of the workers' processes."""
+        return self._pool.processes()
 
     def close(self) -> None:
         """Stop the workers."""

@@ -7,20 +7,10 @@ from typing import Any
 
 from voicetraits.serving import words
 
-#: Of classes in the order of the model, distinct for the colour-blind (Okabe & Ito 2008), with white text 4.5:1 on each.
+#: Of classes in the order of the model: distinct for the colour-blind (after Okabe & Ito 2008), and white on each is
+#: readable (a contrast of 4.5 or more).
 _COLOURS = ("#005b96", "#a63c00", "#006b4f", "#8a3a6d", "#6b5d00", "#4a4a4a")
 _REFUSED = "#767676"
-STYLE = """
-.vt { font-size: 1rem; line-height: 1.5 } .vt h2 { font-size: 1.15rem; margin: 1rem 0 .25rem }
-.vt .said { font-size: 1.5rem; font-weight: 600; margin: 0 } .vt .problem { border-left: .3rem solid #a63c00;
-padding: .25rem .75rem } .vt .bar { display: grid; grid-template-columns: minmax(6rem, 12rem) 1fr 3.5rem; gap: .5rem;
-align-items: center } .vt .bar > span:nth-child(2) { background: #8883; height: .8rem } .vt .bar i { display: block;
-height: 100% } .vt .line { display: flex; height: 2.2rem; margin: .25rem 0 } .vt .line > span { color: #fff; overflow: hidden;
-white-space: nowrap; font-size: .8rem; padding: .5rem 0; text-align: center; min-width: 1px; border-right: 1px solid #fff }
-.vt .wide { overflow-x: auto } .vt .wide img { width: 100%; min-width: 640px } .vt table { border-collapse: collapse }
-.vt th, .vt td { padding: .2rem .6rem; text-align: left; border-bottom: 1px solid #8884 } .vt small { opacity: .85 }
-.vt audio { width: 100%; margin: .5rem 0 }
-"""
 
 
 def answers(prediction: Mapping[str, Any], classes: Mapping[str, Sequence[str]], *, name: str, model: str) -> str:
@@ -62,7 +52,7 @@ def player(wav: bytes) -> str:
 
 def looks(picture: bytes, explanations: Mapping[str, Mapping[str, Any]], unexplained: str | None) -> str:
     """Pictures and explanations."""
-    about = "Waveform; spectrogram with pitch and formants; probabilities of each class over time; of a net, where it listens"
+    about = "Waveform; spectrogram with pitch and formants; probabilities over time; of a net, where it listens"
     told = "".join(_explanation(one) for one in explanations.values())
     if unexplained:
         told = "<p>This model sees no features that could be named. The last pictures show where it listens.</p>"
@@ -82,13 +72,14 @@ def _answer(answer: Mapping[str, Any], classes: Sequence[str]) -> str:
 
 
 def _bars(probabilities: Mapping[str, float] | None, classes: Sequence[str]) -> str:
-    return "".join(
-        f'<div class="bar"><span>{escape(words.label_of(name))}</span>'
-        f'<span aria-hidden="true"><i style="width:{probabilities[name]:.1%};background:{_colour(name, classes)}"></i></span>'
-        f"<span>{probabilities[name]:.0%}</span></div>"
-        for name in classes
-        if probabilities is not None
-    )
+    bars = []
+    for name in classes if probabilities is not None else ():
+        filled = f'<i style="width:{probabilities[name]:.1%};background:{_colour(name, classes)}"></i>'
+        bars.append(
+            f'<div class="bar"><span>{escape(words.label_of(name))}</span><span aria-hidden="true">{filled}</span>'
+            f"<span>{probabilities[name]:.0%}</span></div>"
+        )
+    return "".join(bars)
 
 
 def _timeline(prediction: Mapping[str, Any], classes: Mapping[str, Sequence[str]]) -> str:
@@ -107,9 +98,10 @@ def _timeline(prediction: Mapping[str, Any], classes: Mapping[str, Sequence[str]
             sure = f"{answer['confidence']:.0%}" if answer["label"] else ""
             rows.append(f"<tr><td>{begin}</td><td>{end}</td><td>{escape(said)}</td><td>{sure}</td></tr>")
         parts.append(
-            f'<div>{escape(words.target_of(target))}</div><div class="line" aria-hidden="true">{"".join(stretches)}</div>'
-            f'<details><summary>As a table</summary><div class="wide"><table><tr><th>from</th><th>to</th><th>answer</th>'
-            f"<th>sure</th></tr>{''.join(rows)}</table></div></details>"
+            f"<div>{escape(words.target_of(target))}</div>"
+            f'<div class="line" aria-hidden="true">{"".join(stretches)}</div>'
+            f'<details><summary>As a table</summary><div class="wide"><table>'
+            f"<tr><th>from</th><th>to</th><th>answer</th><th>sure</th></tr>{''.join(rows)}</table></div></details>"
         )
     return "".join(parts)
 
@@ -118,7 +110,7 @@ def _explanation(explanation: Mapping[str, Any]) -> str:
     leans = escape(words.label_of(explanation["leans_to"]))
     rows = "".join(
         f'<tr><td title="{escape(one["definition"])}">{escape(one["feature"])}</td>'
-        f"<td>{one['value']:.4g} {escape(one['unit'])}</td><td>{one['training_mean']:.4g}</td>"
+        f"<td>{one['value']:.4g}{_unit(one['unit'])}</td><td>{one['training_mean']:.4g}</td>"
         f"<td>{one['share_below']:.0%}</td><td>{'for' if one['contribution'] > 0 else 'against'} it, "
         f"{abs(one['contribution']):.2f}</td></tr>"
         for one in explanation["features"]
@@ -126,9 +118,14 @@ def _explanation(explanation: Mapping[str, Any]) -> str:
     return (
         f"<h2>What moved the answer: {escape(words.target_of(explanation['target']))}</h2>"
         f"<p>The model leans to <b>{leans}</b>. These features moved it most, in log-odds.</p>"
-        f'<div class="wide" tabindex="0" role="group" aria-label="features that moved the answer"><table><tr><th>feature</th>'
-        f"<th>here</th><th>in training</th><th>training voices with less</th><th>speaks</th></tr>{rows}</table></div>"
+        f'<div class="wide" tabindex="0" role="group" aria-label="features that moved the answer"><table>'
+        f"<tr><th>feature</th><th>here</th><th>in training</th><th>training voices with less</th><th>speaks</th></tr>"
+        f"{rows}</table></div>"
     )
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else f" {escape(unit)}"
 
 
 def _colour(label: str | None, classes: Sequence[str]) -> str:

@@ -17,19 +17,18 @@ from voicetraits.serving.problems import Kind, Problem
 
 #: An upload that is not asked about goes after so long.
 _OLDEST_SECONDS, _SWEEP_SECONDS = 60.0, 15.0
+_STYLE = Path(__file__).with_name("page.css")
 _TITLE = "voicetraits"
 _INTRODUCTION = """<div class="vt"><h1>What would this voice be labelled?</h1>
-<p>Record a few seconds, or drop a file. A model says how voices like it are <b>labelled</b> in the data it learnt from, or
-why it gives no answer. It does not say who somebody is. Sounds stay on the machine that runs this page, and are deleted
-once they are answered.</p></div>"""
-_LIMITS = """<h2>What this is not for</h2><p>Not for deciding about a person, identifying anybody, or inferring what people
-did not tell: access, hiring, policing, pricing, moderation. Gender labels here are two, because the sources offered two.
-Age groups are coarse, and voices tell age badly. Children, illness, singing, and languages, rooms and microphones that the
-training data lacks are not covered.</p>"""
+<p>Record a few seconds, or drop a file. A model says how voices like it are <b>labelled</b> in the data it learnt from,
+or why it gives no answer. It does not say who somebody is. Sounds stay on the machine that runs this page, and are
+deleted once they are answered.</p></div>"""
+_LIMITS = """<h2>What this is not for</h2><p>Not for deciding about a person, identifying anybody, or inferring what
+people did not tell: access, hiring, policing, pricing, moderation. Gender labels here are two, because the sources
+offered two. Age groups are coarse, and voices tell age badly. Children, illness, singing, and languages, rooms and
+microphones that the training data lacks are not covered.</p>"""
 #: Screen readers say what comes into these by itself.
-_ON_LOAD = """() => { document.documentElement.lang = "en";
-for (const id of ["answer"]) { const part = document.getElementById(id);
-if (part) { part.setAttribute("role", "status"); part.setAttribute("aria-live", "polite"); } } }"""
+_ON_LOAD = """() => { document.getElementById("answer")?.setAttribute("aria-live", "polite") }"""
 
 
 def mount(app: FastAPI, engine: Engine) -> None:
@@ -56,7 +55,7 @@ def mount(app: FastAPI, engine: Engine) -> None:
         max_file_size=engine.settings.max_body_bytes,
         ssr_mode=False,
         theme=theme,
-        css=fragments.STYLE,
+        css_paths=[_STYLE],
         js=_ON_LOAD,
     )
     app.router.lifespan_context = _sweeping(app.router.lifespan_context, folder)
@@ -73,6 +72,8 @@ def _blocks(gradio, engine: Engine, folder: Path):
                 sources=["microphone"], type="filepath", label="Record", elem_id="recorder", editable=False, buttons=[]
             )
             dropped = gradio.File(label="Or drop a file", elem_id="file", type="filepath", height=160)
+        for component in (recorder, dropped):
+            _refuse_addresses(component)
         example = gradio.Button("Try an example voice (made by a program)", elem_id="example")
         answer = gradio.HTML(elem_id="answer")
         details = gradio.HTML(elem_id="details")
@@ -92,6 +93,18 @@ def _blocks(gradio, engine: Engine, folder: Path):
         example.click(hear.example, [model], **common)
     blocks.queue(default_concurrency_limit=engine.settings.concurrent)
     return blocks
+
+
+def _refuse_addresses(component) -> None:
+    """Whoever names an address in an upload's place would have Gradio fetch it: no call leaves the machine."""
+    keep = component.async_move_resource_to_block_cache
+
+    async def keep_uploads(path: str | None) -> str | None:
+        if path is not None and "://" in path:
+            raise ValueError("an address in an upload's place")
+        return await keep(path)
+
+    component.async_move_resource_to_block_cache = keep_uploads
 
 
 class _Hearing:

@@ -46,6 +46,11 @@ class _Worker:
             self.connection.recv()
             self._is_ready = True
 
+    @property
+    def process_id(self) -> int:
+        """Of the worker."""
+        return self._process.pid
+
     def stop(self) -> None:
         """At once."""
         self._process.kill()
@@ -53,10 +58,10 @@ class _Worker:
         self.connection.close()
 
 
-def _begin(connection: Connection, folders: Mapping[str, Path], max_audio_seconds: float) -> None:
+def _begin(connection: Connection, folders: Mapping[str, Path], default: str, max_audio_seconds: float) -> None:
     from voicetraits.serving.worker import run  # here, so that the server loads none of it
 
-    run(connection, folders, max_audio_seconds)
+    run(connection, folders, default, max_audio_seconds)
 
 
 class Pool:
@@ -65,6 +70,7 @@ class Pool:
     Args:
         workers: how many.
         folders: of models, by name.
+        default: the model that each worker loads before its first task.
         max_audio_seconds: of a sound.
         work_seconds: after which a task is given up, and as long as one waits for a free worker.
 
@@ -73,9 +79,15 @@ class Pool:
     """
 
     def __init__(
-        self, workers: int, folders: Mapping[str, Path], *, max_audio_seconds: float, work_seconds: float
+        self,
+        workers: int,
+        folders: Mapping[str, Path],
+        default: str,
+        *,
+        max_audio_seconds: float,
+        work_seconds: float,
     ) -> None:
-        self._arguments = (dict(folders), max_audio_seconds)
+        self._arguments = (dict(folders), default, max_audio_seconds)
         self._work_seconds = work_seconds
         self._free: queue.LifoQueue[_Worker] = queue.LifoQueue()
         self._all: set[_Worker] = set()
@@ -127,6 +139,10 @@ class Pool:
         if isinstance(result, str):
             raise Failed(result)
         return result
+
+    def processes(self) -> list[int]:
+        """The ids of the workers' processes."""
+        return [worker.process_id for worker in self._all]
 
     def close(self) -> None:
         """Stop all workers."""

@@ -49,7 +49,7 @@ def _listen(settings: Settings) -> socket.socket:
     except OSError as error:
         listener.close()
         raise DataError(
-            f"cannot listen at {settings.host}, port {settings.port} ({error.strerror or error}); choose another --port "
-            f"or --host"
+            f"cannot listen at {settings.host}, port {settings.port} ({error.strerror or error}); choose another "
+            f"--port or --host"
         ) from None
     return listener

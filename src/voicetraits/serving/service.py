@@ -12,6 +12,7 @@ from voicetraits.serving.figures import CONTENT_TYPE
 from voicetraits.serving.problems import STATUS, Kind, Problem
 from voicetraits.serving.responses import drain
 from voicetraits.serving.schemas import ErrorBody, HealthBody, ModelBody, ModelsBody, PredictionBody, TargetBody
+from voicetraits.serving.sniffing import KINDS
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {
@@ -41,13 +42,14 @@ def routes(engine: Engine) -> APIRouter:
     router = APIRouter()
     # Names as an enumeration: the OpenAPI page lists them, and others are turned away.
     Model = StrEnum("Model", {f"_{number}": name for number, name in enumerate(engine.models)})
+    default = Model(engine.default)
 
     @router.post(
         "/v1/predict",
         response_model=PredictionBody,
         summary="Hear a sound",
-        description=f"Send a file (wav, FLAC, Ogg, MP3, AIFF …) as the body itself or as the field `file` of a form: at "
-        f"most {engine.settings.max_body_bytes} bytes and {engine.settings.max_audio_seconds:g} seconds. It is not kept.",
+        description=f"Send a file ({', '.join(KINDS)}) as the body itself or as the field `file` of a form, of at most "
+        f"{engine.settings.max_body_bytes} bytes and {engine.settings.max_audio_seconds:g} seconds. It is not kept.",
         responses=_errors(401, 408, 413, 415, 421, 422, 429, 500, 503),
         openapi_extra={
             "requestBody": {
@@ -58,7 +60,7 @@ def routes(engine: Engine) -> APIRouter:
     )
     async def predict(
         request: Request,
-        model: Annotated[Model, Query(description="which one to ask")] = Model(engine.default),
+        model: Annotated[Model, Query(description="which one to ask")] = default,
         segments: Annotated[bool, Query(description="answer by stretches of time as well")] = False,
     ) -> dict[str, Any]:
         try:

@@ -20,18 +20,20 @@ from voicetraits.serving.tasks import Look, Looked, Predict, Predicted, TooLongE
 _WATCH_SECONDS = 1.0
 
 
-def run(connection: Connection, folders: Mapping[str, Path], max_audio_seconds: float) -> None:
+def run(connection: Connection, folders: Mapping[str, Path], default: str, max_audio_seconds: float) -> None:
     """Serve tasks until the other end closes.
 
     Sends None when ready; then for each task a result, an exception of ours, or a traceback as text.
 
     Args:
         folders: by model name.
+        default: the model that is loaded before the first task.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the server says when to end
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     predictors = Predictors(folders)
+    predictors[default]((np.zeros(SAMPLE_RATE_HZ, np.int16), SAMPLE_RATE_HZ))  # loads compiled kernels as well
     connection.send(None)
     while True:
         try:
