@@ -25,8 +25,9 @@ or why it gives no answer. It does not say who somebody is. Sounds stay on the m
 deleted once they are answered.</p></div>"""
 _LIMITS = """<h2>What this is not for</h2><p>Not for deciding about a person, identifying anybody, or inferring what
 people did not tell: access, hiring, policing, pricing, moderation. Gender labels here are two, because the sources
-offered two. Age groups are coarse, and voices tell age badly. Children, illness, singing, and languages, rooms and
-microphones that the training data lacks are not covered.</p>"""
+offered two. Age groups are coarse, and voices tell age badly. How sure a model is was measured on speakers like those
+it learnt from, and holds for no others. Children, illness, singing, and languages, rooms and microphones that the
+training data lacks are not covered.</p>"""
 #: Screen readers say what comes into these by itself.
 _ON_LOAD = """() => { document.getElementById("answer")?.setAttribute("aria-live", "polite") }"""
 

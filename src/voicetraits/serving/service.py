@@ -15,6 +15,8 @@ from voicetraits.serving.schemas import ErrorBody, HealthBody, ModelBody, Models
 from voicetraits.serving.sniffing import KINDS
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
+#: Of a plain body; none is insisted on, since what a sound is, its bytes say.
+_MEDIA_TYPES = ("application/octet-stream", "audio/wav", "audio/flac", "audio/ogg", "audio/mpeg")
 _FORM = {
     "schema": {
         "type": "object",
@@ -54,7 +56,7 @@ def routes(engine: Engine) -> APIRouter:
         openapi_extra={
             "requestBody": {
                 "required": True,
-                "content": {"application/octet-stream": _BINARY, "audio/*": _BINARY, "multipart/form-data": _FORM},
+                "content": {**dict.fromkeys(_MEDIA_TYPES, _BINARY), "multipart/form-data": _FORM},
             }
         },
     )
