@@ -162,11 +162,26 @@ CLASSES = {"gender": ("female", "male")}
 def test_answers_on_the_page():
     shown = fragments.answers(prediction(), CLASSES, name="<img src=x>.wav", model="tfdf")
     assert "male: 90% sure" in shown and "110 Hz" in shown and "<img" not in shown and "&lt;img" in shown
-    assert shown.count("<tr>") == 3
+    assert shown.count("<tr>") == 3 and "remark" not in shown
+    shown = fragments.answers(prediction(), CLASSES, name="x", model="tfdf", remark=words.SYNTHETIC)
+    assert "has heard no people" in shown
     refused = prediction(label=None, confidence=None, probabilities=None, refusal=Refusal.NO_SPEECH, f0_median_hz=None)
     shown = fragments.answers(refused, CLASSES, name="x", model="tfdf")
     assert "No answer" in shown and "No voice was heard" in shown and "(no speech)" in shown and "pitch" not in shown
     assert "<script>" not in fragments.problem("<script>")
+
+
+def test_what_there_is_to_see():
+    explanation = {
+        "target": "gender", "leans_to": "male",
+        "features": [{
+            "feature": "f0_median_hz", "unit": "Hz", "definition": "a <b>", "value": 110.0, "training_mean": 165.0,
+            "share_below": 0.1, "contribution": 1.5,
+        }],
+    }  # fmt: skip
+    shown = fragments.looks(b"png", {"gender": explanation}, None)
+    assert "110 Hz" in shown and "for it, 1.50" in shown and "a &lt;b&gt;" in shown and "cG5n" in shown
+    assert "where it listens" in fragments.looks(b"png", {}, "the cnn model sees no features")
 
 
 def test_an_upload_is_read_once_and_leaves_nothing(tmp_path):

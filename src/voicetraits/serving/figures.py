@@ -36,7 +36,7 @@ class Figures:
         self._sound = self._counter("sound_seconds", "seconds of sound that were answered", "model")
         restarted = self._gauge("worker_restarts", "workers that were stopped or ended, and replaced")
         restarted.set_function(restarts)
-        of_features = self._gauge(
+        self._of_features = self._gauge(
             "feature_drift", "root mean square of the features' standardised mean shift", "model", "target"
         )
         of_answers = self._gauge("answer_drift", "population stability index of the labels", "model", "target")
@@ -45,8 +45,6 @@ class Figures:
         for name, model in models.items():
             for target, config in model.configs.items():
                 key = name, target
-                self._feature_drifts[key] = FeatureDrift()
-                of_features.labels(*key).set_function(self._feature_drifts[key].value)
                 shares = training_set.shares(target)
                 if set(shares) == set(config.classes):
                     self._answer_drifts[key] = AnswerDrift(shares)
@@ -81,7 +79,15 @@ class Figures:
                     if (model, target) in self._answer_drifts:
                         self._answer_drifts[model, target].add(answer["label"])
                 if target in shifts:
-                    self._feature_drifts[model, target].add(shifts[target])
+                    self._drift_of(model, target).add(shifts[target])
+
+    def _drift_of(self, model: str, target: str) -> FeatureDrift:
+        """Made when it is first wanted: nets keep no statistics of their training clips, and have none."""
+        key = model, target
+        if key not in self._feature_drifts:
+            self._feature_drifts[key] = FeatureDrift()
+            self._of_features.labels(*key).set_function(self._feature_drifts[key].value)
+        return self._feature_drifts[key]
 
     def text(self) -> bytes:
         """All of it, as Prometheus reads it."""

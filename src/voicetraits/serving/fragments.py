@@ -13,7 +13,9 @@ _COLOURS = ("#005b96", "#a63c00", "#006b4f", "#8a3a6d", "#6b5d00", "#4a4a4a")
 _REFUSED = "#767676"
 
 
-def answers(prediction: Mapping[str, Any], classes: Mapping[str, Sequence[str]], *, name: str, model: str) -> str:
+def answers(
+    prediction: Mapping[str, Any], classes: Mapping[str, Sequence[str]], *, name: str, model: str, remark: str = ""
+) -> str:
     """What was heard in a sound.
 
     Args:
@@ -21,6 +23,7 @@ def answers(prediction: Mapping[str, Any], classes: Mapping[str, Sequence[str]],
         classes: of each target.
         name: of the sound.
         model: that was asked.
+        remark: what must be known of all its answers.
     """
     told = "".join(_answer(answer, classes[target]) for target, answer in prediction["answers"].items())
     length = words.seconds_of(prediction["duration_seconds"])
@@ -29,9 +32,10 @@ def answers(prediction: Mapping[str, Any], classes: Mapping[str, Sequence[str]],
     heard = f"speech in {any_answer['speech_share']:.0%} of it" + (f", median pitch {pitch:.0f} Hz" if pitch else "")
     segments = prediction["segments"]
     timeline = _timeline(prediction, classes) if any(len(own) > 1 for own in segments.values()) else ""
+    remarked = f'<p class="remark">{escape(remark)}</p>' if remark else ""
     return (
         f'<div class="vt"><small>{escape(name)}: {length}, {heard}; asked: {escape(words.model_of(model))}</small>'
-        f"{told}{timeline}</div>"
+        f"{remarked}{told}{timeline}</div>"
     )
 
 

@@ -146,7 +146,8 @@ class _Hearing:
                     raise Problem(Kind.MALFORMED, f"no model is called {model!r}")
                 predicted = await engine.predict(model, sound, segments=True, via="page")
                 classes = {target: config.classes for target, config in engine.models[model].configs.items()}
-                answer = fragments.answers(predicted.prediction, classes, name=name, model=model)
+                remark = words.SYNTHETIC if engine.training_set.is_synthetic else ""
+                answer = fragments.answers(predicted.prediction, classes, name=name, model=model, remark=remark)
                 yield answer, fragments.note("Drawing pictures …")
                 looked = await engine.look(model, sound)
         except Problem as problem:

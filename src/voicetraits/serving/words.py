@@ -66,6 +66,10 @@ def seconds_of(seconds: float) -> str:
     return f"{minutes}:{rest:02d}"
 
 
+#: Beside every answer of models that learnt from the demo corpus.
+SYNTHETIC = "This model has heard no people, only voices made by a program: its answer says nothing about a person."
+
+
 def trained_on(training_set: TrainingSet) -> str:
     """What the models learnt from, in a sentence or two."""
     if training_set.corpus is None:
@@ -79,7 +83,7 @@ def trained_on(training_set: TrainingSet) -> str:
     told = f"They learnt from the corpus “{training_set.corpus}”" + (f" ({counts})." if counts else ".")
     if training_set.is_synthetic:
         told += (
-            " Its voices are made by a program. These models have never heard a person: what they say of your voice "
-            "shows that the machinery works, and nothing about you."
+            " Its voices are made by a program. These models have never heard a person: their answers and scores show "
+            "that the machinery works, and say nothing about people."
         )
     return told
