@@ -1,4 +1,4 @@
-"""Takes README's picture of the page, src/voicetraits/serving/page.png: the models of `make repro` on the example voice.
+"""Takes README's picture of the page, src/voicetraits/serving/page.png: the models in data/models, the example voice.
 
     python tools/page_picture.py
 
