@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from support.sounds import RATE_HZ, noise
 from voicetraits.inference.predictor import Predictor
 from voicetraits.serving.app import app_of
 from voicetraits.serving.engine import Engine
+from voicetraits.serving.problems import Problem
 from voicetraits.serving.training_set import TrainingSet
 
 HERE = "http://127.0.0.1:7860"
@@ -280,6 +283,17 @@ def test_a_browser_logs_in(guarded):
     guarded.cookies.clear()
 
 
+def test_an_error_of_ours_is_told_as_one(client, monkeypatch, capsys):
+    monkeypatch.setitem(client.engine.models, "forgotten", client.engine.models["one"])
+    with pytest.raises(Problem) as caught:
+        client.portal.call(partial(client.engine.predict, "forgotten", voice(), segments=False, via="service"))
+    assert caught.value.status == 500 and "KeyError: 'forgotten'" in capsys.readouterr().err
+    assert client.post("/v1/predict", content=voice()).status_code == 200
+    monkeypatch.setattr(client.engine, "predict", None)
+    response = TestClient(client.app, base_url=HERE, raise_server_exceptions=False).post("/v1/predict", content=voice())
+    assert (response.status_code, response.json()["error"]) == (500, "failed")
+
+
 def serve(*arguments, **env):
     return subprocess.run(
         [sys.executable, str(SRC / "serve.py"), *arguments], env={**os.environ, **env}, capture_output=True, text=True,
@@ -287,15 +301,27 @@ def serve(*arguments, **env):
     )  # fmt: skip
 
 
-def test_what_must_not_be_served_is_one_line(models, tmp_path):
-    for arguments, env, said in (
-        (["--host", "0.0.0.0"], {}, "lets other machines in"),
-        (["--host", "0.0.0.0"], {"VOICETRAITS_TOKEN": "short"}, "has 5 characters"),
-        (["--models", str(tmp_path)], {}, "holds no saved model"),
-    ):
-        done = serve("--port", "17999", *arguments, **env)
-        assert done.returncode == 1 and done.stdout == ""
-        assert done.stderr.startswith("serve: ") and said in done.stderr and len(done.stderr.splitlines()) == 1
+def only_line(done):
+    assert (done.returncode, done.stdout) == (1, ""), done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    return done.stderr
+
+
+@pytest.mark.parametrize(("token", "said"), [("", "lets other machines in"), ("short", "has 5 characters")])
+def test_other_machines_are_not_served_without_a_token(models, token, said):
+    line = only_line(serve("--models", str(models), "--host", "0.0.0.0", "--no-page", VOICETRAITS_TOKEN=token))
+    assert line.startswith("serve: ") and said in line
+
+
+@pytest.mark.slow
+def test_what_cannot_be_served_is_one_line(models, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert "serve: cannot listen at 127.0.0.1" in only_line(serve("--models", str(models), "--port", port))
+    assert "holds no saved model" in only_line(serve("--models", str(tmp_path), "--port", port))
+    assert "the page needs Gradio: start it with `make app`" in only_line(
+        serve("--models", str(models), "--port", port)
+    )
 
 
 def test_the_server_loads_neither_tensorflow_nor_what_decodes():

@@ -41,6 +41,7 @@ def app_of(engine: Engine) -> ASGIApp:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
     if engine.settings.page:
         from voicetraits.serving.page import mount  # Gradio takes seconds to load, and a plain service has none
 
@@ -63,6 +64,11 @@ def _closing(engine: Engine):
 
 async def _problem(_: Request, problem: Problem) -> JSONResponse:
     return JSONResponse(problem.as_dict(), status_code=problem.status, headers=problem.headers)
+
+
+async def _unexpected(request: Request, _: Exception) -> JSONResponse:
+    """Uvicorn prints the traceback."""
+    return await _problem(request, Problem(Kind.FAILED, "an error of the server's, which its log tells of"))
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -149,7 +149,11 @@ class _Hearing:
                 remark = words.SYNTHETIC if engine.training_set.is_synthetic else ""
                 answer = fragments.answers(predicted.prediction, classes, name=name, model=model, remark=remark)
                 yield answer, fragments.note("Drawing pictures …")
-                looked = await engine.look(model, sound)
+                try:
+                    looked = await engine.look(model, sound)
+                except Problem as problem:
+                    yield answer, fragments.problem(f"No pictures. {words.problem_of(problem)}")
+                    return
         except Problem as problem:
             yield fragments.problem(words.problem_of(problem)), ""
             return

@@ -15,6 +15,7 @@ from voicetraits.errors import ModelError, VoicetraitsError
 from voicetraits.inference.picture import png_of
 from voicetraits.inference.predictor import Predictor
 from voicetraits.inference.sound import SAMPLE_RATE_HZ, blocks_of
+from voicetraits.serving.example import example_wav
 from voicetraits.serving.tasks import Look, Looked, Predict, Predicted, TooLongError
 
 _WATCH_SECONDS = 1.0
@@ -33,7 +34,7 @@ def run(connection: Connection, folders: Mapping[str, Path], default: str, max_a
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     predictors = Predictors(folders)
-    predictors[default]((np.zeros(SAMPLE_RATE_HZ, np.int16), SAMPLE_RATE_HZ))  # loads compiled kernels as well
+    predictors[default](example_wav())  # loads compiled kernels as well: the first person waits no longer than others
     connection.send(None)
     while True:
         try:
