@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -112,6 +113,8 @@ def test_a_recording_is_answered_within_two_seconds(page: Page, server: AppServe
     opened(page, server)
     expect(page.get_by_text("never heard a person")).to_be_visible()
     picture(page, "page-empty")
+    fonts = _OPENER.open(f"{server.url}/theme.css").read().decode()
+    assert not re.search(r"googleapis|gstatic|cdn\.|@import", page.content() + fonts)
     seconds = []
     for _ in range(2):
         page.get_by_role("button", name="Record").click()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -171,7 +172,9 @@ def test_a_body_that_trickles_is_given_up(models):
 
 
 def test_more_requests_than_places_are_told_to_come_again(client):
-    with client.engine.place(), client.engine.place(), client.engine.place(), client.engine.place():
+    with ExitStack() as taken:
+        for _ in range(4):
+            taken.enter_context(client.engine.place("page"))
         response = client.post("/v1/predict", content=voice())
         assert (response.status_code, response.json()["error"]) == (429, "busy")
         assert int(response.headers["retry-after"]) >= 1

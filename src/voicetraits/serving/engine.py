@@ -60,13 +60,17 @@ class Engine:
         self._pool.close()
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def place(self, via: str) -> Iterator[None]:
         """One of the places for requests that are worked on.
+
+        Args:
+            via: service or page, for the figures.
 
         Raises:
             Problem: all are taken.
         """
         if self._under_way >= self.settings.concurrent:
+            self.figures.count_problem(via, Kind.BUSY)
             raise Problem(Kind.BUSY, f"{self._under_way} requests are being worked on, which is all; come again")
         self._under_way += 1
         try:
@@ -78,7 +82,7 @@ class Engine:
         """Answer on a file's bytes; whoever calls has a place.
 
         Args:
-            via: service or page, for the figures.
+            via: as of `place`.
 
         Raises:
             Problem: there is no answer.

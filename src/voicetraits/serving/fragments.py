@@ -59,7 +59,10 @@ def looks(picture: bytes, explanations: Mapping[str, Mapping[str, Any]], unexpla
     about = "Waveform; spectrogram with pitch and formants; probabilities over time; of a net, where it listens"
     told = "".join(_explanation(one) for one in explanations.values())
     if unexplained:
-        told = "<p>This model sees no features that could be named. The last pictures show where it listens.</p>"
+        told = (
+            "<p>This model sees no features that could be named. If it sees frames and bands, the last pictures show "
+            "where it listens.</p>"
+        )
     return (
         f'<div class="vt"><h2>The sound</h2><div class="wide" tabindex="0" role="group" aria-label="{about}">'
         f'<img alt="{about}." src="data:image/png;base64,{_base64(picture)}"></div>{told}</div>'

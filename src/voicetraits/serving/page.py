@@ -141,7 +141,7 @@ class _Hearing:
     async def _hear(self, sound: bytes, model: str, name: str) -> AsyncIterator[tuple[str, str]]:
         engine = self._engine
         try:
-            with engine.place():
+            with engine.place("page"):
                 if model not in engine.models:
                     raise Problem(Kind.MALFORMED, f"no model is called {model!r}")
                 predicted = await engine.predict(model, sound, segments=True, via="page")

@@ -66,7 +66,7 @@ def routes(engine: Engine) -> APIRouter:
         segments: Annotated[bool, Query(description="answer by stretches of time as well")] = False,
     ) -> dict[str, Any]:
         try:
-            with engine.place():
+            with engine.place("service"):
                 sound = await _sound_of(request)
                 return dict((await engine.predict(model.value, sound, segments=segments, via="service")).prediction)
         except Problem as problem:

@@ -38,10 +38,12 @@ class Look:
 
 @dataclass(frozen=True)
 class Predicted:
-    """Attributes:
-    prediction: `Prediction.as_dict()`.
-    shifts: by target, (features,) float32, how far the sound lies from the training clips' mean, in their deviations;
-        only of models that keep these.
+    """What `Predict` gives.
+
+    Attributes:
+        prediction: `Prediction.as_dict()`.
+        shifts: by target, (features,) float32, how far the sound lies from the training clips' mean, in their
+            deviations; only of models that keep these.
     """
 
     prediction: Mapping[str, Any]
@@ -50,10 +52,12 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Looked:
-    """Attributes:
-    picture: a PNG.
-    explanations: by target, `Explanation.as_dict()`; empty where no answer has probabilities.
-    unexplained: why there are none; None where there are.
+    """What `Look` gives.
+
+    Attributes:
+        picture: a PNG.
+        explanations: by target, `Explanation.as_dict()`; empty where no answer has probabilities.
+        unexplained: why there are none; None where there are.
     """
 
     picture: bytes
