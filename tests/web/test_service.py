@@ -338,3 +338,10 @@ def test_the_server_loads_neither_tensorflow_nor_what_decodes():
         [sys.executable, "-c", code], env={"PYTHONPATH": str(SRC)}, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["[]", "[]"]
+
+
+def test_a_form_reaches_no_disk(client, monkeypatch):
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile.rollover", lambda file: pytest.fail("written to a file"))
+    long = file_of(np.resize(noise(2.0), 55 * RATE_HZ))
+    assert len(long) > 1_500_000
+    assert client.post("/v1/predict", files={"file": ("voice.wav", long)}).status_code == 200
