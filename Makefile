@@ -12,7 +12,7 @@ READY := .venv/.ready
 # Says the same of requirements-cluster.txt.
 CLUSTER_READY := .venv/.ready-cluster
 
-.PHONY: help install install-cluster check repro results pictures bench package test test-slow lint clean doctor
+.PHONY: help install install-cluster check repro results pictures bench app package test test-slow lint clean doctor
 
 help:
 	@echo "make repro      run the whole graph on the demo corpus and show the figures"
@@ -23,6 +23,7 @@ help:
 	@echo "make pictures   draw the charts of dvc plots as pictures in dvc_plots/, without a browser"
 	@echo "make bench      measure the speed, with librosa and openSMILE beside it; VOICETRAITS_MIRROR names real speech"
 	@echo "make package    write one wheel that predicts, for machines without this project: make package MODEL=tfdf"
+	@echo "make app        serve the models on a page and to programs: http://127.0.0.1:7860/ (ARGS='--help': its settings)"
 	@echo "make lint       check style"
 	@echo "make doctor     print what a bug report needs: versions, processor, disk, git, microphone"
 	@echo "make clean      free the space: the stages' outputs, DVC's cache and the work store"
@@ -58,6 +59,9 @@ bench: check $(READY)
 
 package: $(READY)
 	@python src/package.py --model "$(MODEL)"
+
+app: $(READY)
+	@python src/serve.py $(ARGS)
 
 test: check $(READY)
 	@python -m pytest -m "not slow"

@@ -46,13 +46,25 @@ def test_links_lead_somewhere(page: str):
         assert (path.parent / link).exists(), link
 
 
-def test_requirements_are_pinned_and_name_no_index():
-    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["requirements", "requirements-app"])
+def test_requirements_are_pinned_and_name_no_index(name: str):
+    text = (ROOT / f"{name}.txt").read_text(encoding="utf-8")
     for line in text.splitlines():
         assert line.startswith("#") or re.match(r"[\w.\[\],-]+==[\w.!+-]+( ; .+)?$", line), line
-    wanted = re.findall(r"^[\w.-]+", (ROOT / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE)
-    pinned = re.findall(r"^([\w.-]+)==", text, re.MULTILINE)
-    assert {normalised(name) for name in wanted} <= {normalised(name) for name in pinned}
+    wanted = re.findall(r"^[\w.-]+", (ROOT / f"{name}.in").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {normalised(one) for one in wanted} <= set(pins(f"{name}.txt"))
+
+
+def test_the_image_has_the_releases_that_the_models_were_made_with():
+    ours, apps = pins("requirements.txt"), pins("requirements-app.txt")
+    assert {name for name in ours.keys() & apps.keys() if ours[name] != apps[name]} == set()
+    assert not {"tensorflow", "keras", "dvc"} & apps.keys()
+
+
+def pins(name: str) -> dict[str, str]:
+    """Release by distribution; networkx and soupsieve have two, of which the last counts."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return {normalised(one): release for one, release in re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)}
 
 
 def normalised(name: str) -> str:

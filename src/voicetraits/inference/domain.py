@@ -21,9 +21,13 @@ class Domain:
     mean: np.ndarray
     scale: np.ndarray
 
+    def standardised(self, row: np.ndarray) -> np.ndarray:
+        """How far a clip, (features,), lies from the mean of each feature, in deviations; (features,)."""
+        return (row - self.mean) / self.scale
+
     def is_far(self, row: np.ndarray) -> bool:
         """Whether a clip, (features,), lies outside. About one clip in a hundred of test speakers does."""
-        distance = np.abs(row - self.mean) / self.scale
+        distance = np.abs(self.standardised(row))
         return any((distance > deviations).mean() > share for deviations, share in _FAR)
 
 

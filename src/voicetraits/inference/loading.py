@@ -6,7 +6,7 @@ from pathlib import Path
 
 from voicetraits.errors import ModelError
 from voicetraits.files import sha256_of
-from voicetraits.models.saved import CONFIG, Config, read_config
+from voicetraits.models.saved import CONFIG, Config, config_of
 
 _LOCK, _FINAL = "dvc.lock", "final"
 #: Stands for dvc.lock where models are shipped; that itself tells of folders and speakers.
@@ -45,7 +45,7 @@ def find_models(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for candidate in candidates:
         if (candidate / CONFIG).is_file():
-            found.setdefault(str(read_config(candidate).get("target")), candidate)
+            found.setdefault(config_of(candidate).target, candidate)
     if not found:
         raise ModelError(f"{folder} holds no saved model; train one with `dvc repro`, or name another folder")
     return found

@@ -29,13 +29,23 @@ def write_picture(predictor: Predictor, sound: Sound, path: Path, *, title: str)
         DataError: it cannot be read.
         ModelError: there is nothing to draw with.
     """
+    content = png_of(predictor, sound, title=title, scale=1.5)
+    with written_aside(path) as aside:
+        aside.write_bytes(content)
+
+
+def png_of(predictor: Predictor, sound: Sound, *, title: str, scale: float) -> bytes:
+    """A PNG of the first minute of a sound, at most; `scale` 1 makes it about 1,050 pixels wide.
+
+    Raises:
+        DataError: it cannot be read.
+        ModelError: there is nothing to draw with.
+    """
     try:
         import vl_convert  # takes its time to load
     except ImportError:
         raise ModelError("drawing needs the package vl-convert-python; `pip install vl-convert-python`") from None
-    chart = picture(predictor, sound, title=title)
-    with written_aside(path) as aside:
-        aside.write_bytes(vl_convert.vegalite_to_png(chart, scale=1.5))
+    return vl_convert.vegalite_to_png(picture(predictor, sound, title=title), scale=scale)
 
 
 def picture(predictor: Predictor, sound: Sound, *, title: str) -> dict[str, Any]:

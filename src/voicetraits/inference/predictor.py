@@ -56,6 +56,15 @@ class LookedAt:
     occlusions: Mapping[str, Occlusion]
 
 
+@dataclass(frozen=True)
+class _Listened:
+    """What is heard in a stretch; by target what its model sees of it, of none for whom it lies too far off."""
+
+    hearing: Hearing
+    seen: Mapping[str, np.ndarray]
+    row: np.ndarray | None
+
+
 class Predictor:
     """Answers for all targets of a kind of model; made once, used for many sounds.
 
@@ -96,6 +105,15 @@ class Predictor:
         Raises:
             DataError: it cannot be read.
         """
+        return self.with_features(sound, segments=segments)[0]
+
+    def with_features(self, sound: Sound, *, segments: bool = False) -> tuple[Prediction, np.ndarray]:
+        """Answer on one sound, and say on which features; args and errors as of a call.
+
+        Returns:
+            answers, and the functionals of each stretch in which a voice is, (stretches, features) float32; of none
+            where no model sees functionals.
+        """
         blocks = blocks_of(sound)
         head, is_all = _head(blocks, round(LONGEST_CLIP_SECONDS * SAMPLE_RATE_HZ))
         if is_all:
@@ -103,13 +121,33 @@ class Predictor:
             windows = list(self._windows(iter(head))) if segments else clip
         else:
             clip = windows = list(self._windows(chain(head, blocks)))
-        return Prediction(
+        rows = [window.row for window in clip if window.row is not None]
+        prediction = Prediction(
             clip[-1].end_seconds,
             {target: answer_of(target, clip, self.models, self.identities) for target in self.models},
             {target: segments_of(target, windows, self.models, self.identities) for target in self.models}
             if segments
             else {},
         )
+        return prediction, np.array(rows, np.float32).reshape(len(rows), len(self._extractor.names))
+
+    def shifts(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """How far a sound lies from each model's training clips: the mean of its stretches, in their deviations.
+
+        Args:
+            rows: (stretches, features), as `with_features` gives them.
+
+        Returns:
+            by target, (features,) float32; of none without stretches, and of no model that keeps no statistics.
+        """
+        if not len(rows):
+            return {}
+        mean = rows.mean(axis=0, dtype=np.float64)
+        return {
+            target: domain.standardised(mean).astype(np.float32)
+            for target, domain in self._domains.items()
+            if domain is not None
+        }
 
     def explain(self, sound: Sound, *, most: int = 8) -> dict[str, Explanation]:
         """Which features moved each answer most, by target; nothing of a target that gets no probabilities.
@@ -123,7 +161,7 @@ class Predictor:
         """
         rows: dict[str, list[np.ndarray]] = {}
         for window in self._whole_or_cut(blocks_of(sound)):
-            for target, seen in self._listen(window)[1].items():
+            for target, seen in self._listen(window).seen.items():
                 rows.setdefault(target, []).append(seen if _sees_functionals(self.models[target]) else np.empty(0))
         return {
             target: explain(
@@ -177,34 +215,36 @@ class Predictor:
         # Several threads of BLAS would sum in another order: the same numbers on any number of cores.
         with self._blas.limit(limits=1, user_api="blas"):
             listened = [self._listen(window) for window in windows]
-            stated = {target: self._ask(target, [seen.get(target) for _, seen in listened]) for target in self.models}
+            stated = {target: self._ask(target, [one.seen.get(target) for one in listened]) for target in self.models}
         return [
             Heard(
                 window.start / SAMPLE_RATE_HZ,
                 window.end / SAMPLE_RATE_HZ,
-                hearing,
+                one.hearing,
                 {target: own[place] for target, own in stated.items() if own[place] is not None},
+                one.row,
             )
-            for place, (window, (hearing, _)) in enumerate(zip(windows, listened, strict=True))
+            for place, (window, one) in enumerate(zip(windows, listened, strict=True))
         ]
 
-    def _listen(self, window: Window) -> tuple[Hearing, dict[str, np.ndarray]]:
-        """What is heard in a stretch, and by target what its model sees of it; of none for whom it lies too far off."""
+    def _listen(self, window: Window) -> _Listened:
+        """What is heard in a stretch, and what the models see of it."""
         if len(window.samples) < self._extractor.params.frame_length:
             seconds = len(window.samples) / SAMPLE_RATE_HZ
-            return Hearing(seconds, 0.0, 0.0, None, Refusal.TOO_SHORT), {}
+            return _Listened(Hearing(seconds, 0.0, 0.0, None, Refusal.TOO_SHORT), {}, None)
         samples = window.samples.astype(np.float32) / 32768
         analysis = self._extractor.analyse(samples)
         hearing = self._ear.hear(analysis)
         if hearing.refusal:
-            return hearing, {}
+            return _Listened(hearing, {}, None)
+        row = None
         seen = {target: front_end(samples) for target, front_end in self._front_ends.items()}
         if len(seen) < len(self.models):
             row = self._functionals(analysis)
             for target in self.models:  # in their order, which that of a set is not
                 if target not in seen and (not (domain := self._domains[target]) or not domain.is_far(row)):
                     seen[target] = row
-        return hearing, seen
+        return _Listened(hearing, seen, row)
 
     def _ask(self, target: str, seen: Sequence[np.ndarray | None]) -> list[np.ndarray | None]:
         """Raw probabilities, (classes,), of each stretch of which the model sees anything."""

@@ -23,12 +23,14 @@ class Heard:
         hearing: whether there is a voice.
         stated: raw probabilities of each model, by target, (classes,). Without a refusal, a model that says nothing
             has learnt from nothing like it.
+        row: its functionals, (features,) float32; None where there is no voice, or no model sees them.
     """
 
     start_seconds: float
     end_seconds: float
     hearing: Hearing
     stated: Mapping[str, np.ndarray]
+    row: np.ndarray | None = None
 
 
 def answer_of(

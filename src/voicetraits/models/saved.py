@@ -147,13 +147,7 @@ def load(folder: Path) -> SavedModel:
     Raises:
         ModelError: the folder is missing, incomplete or not a model.
     """
-    content = read_config(folder)
-    try:
-        digests = dict(content.pop(_DIGESTS))
-        tuples = {key: tuple(content[key]) for key in ("classes", "feature_names")}
-        config = Config(**{**content, **tuples})
-    except (ValueError, TypeError, KeyError) as error:
-        raise _damaged(folder, error) from None
+    config, digests = _read_config(folder)
     if differing := digests.items() ^ _digests(folder).items():
         name = min(name for name, _ in differing)
         raise ModelError(
@@ -172,22 +166,27 @@ def load(folder: Path) -> SavedModel:
     return SavedModel(config, classifier, Calibration.load(folder))
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """What config.yaml of a saved model says.
+def config_of(folder: Path) -> Config:
+    """What a saved model says of itself, without loading it.
 
     Raises:
-        ModelError: it is missing or no YAML.
+        ModelError: there is none, or its config.yaml is damaged.
     """
+    return _read_config(folder)[0]
+
+
+def _read_config(folder: Path) -> tuple[Config, dict[str, str]]:
+    """What config.yaml says, and the digests in it."""
     try:
-        return dict(yaml.load((folder / CONFIG).read_text(encoding="utf-8"), _SAFE_LOADER))
+        content = dict(yaml.load((folder / CONFIG).read_text(encoding="utf-8"), _SAFE_LOADER))
+        digests = dict(content.pop(_DIGESTS))
+        tuples = {key: tuple(content[key]) for key in ("classes", "feature_names")}
+        return Config(**{**content, **tuples}), digests
     except FileNotFoundError:
         raise ModelError(f"{folder} holds no {CONFIG}, so no model; train one with `dvc repro`") from None
-    except (OSError, yaml.YAMLError, ValueError, TypeError) as error:
-        raise _damaged(folder, error) from None
-
-
-def _damaged(folder: Path, error: Exception) -> ModelError:
-    return ModelError(f"{folder / CONFIG} is damaged ({_one_line(error)}); make it again with `dvc repro`")
+    except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError) as error:
+        reason = _one_line(error)
+        raise ModelError(f"{folder / CONFIG} is damaged ({reason}); make it again with `dvc repro`") from None
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -1,0 +1,84 @@
+"""Puts the server together: the service, its OpenAPI page, the page, and what stands before all of them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from voicetraits.serving.access import Access
+from voicetraits.serving.body_limit import BodyLimit
+from voicetraits.serving.counting import Counting
+from voicetraits.serving.documentation import page_of
+from voicetraits.serving.engine import Engine
+from voicetraits.serving.problems import STATUS, Kind, Problem
+from voicetraits.serving.service import routes
+
+_ABOUT = (
+    "How a voice is labelled in the data that a model learnt from: not who somebody is. Sounds are not kept, and no "
+    "call leaves the machine."
+)
+
+
+def app_of(engine: Engine) -> ASGIApp:
+    """The whole server; the engine is closed with it.
+
+    Raises:
+        ModelError: there is to be a page, and Gradio is missing.
+    """
+    app = FastAPI(
+        title="voicetraits", description=_ABOUT, version="1", docs_url=None, redoc_url=None, lifespan=_closing(engine)
+    )
+    app.include_router(routes(engine))
+
+    @app.get("/docs", include_in_schema=False)
+    async def documentation() -> HTMLResponse:
+        return HTMLResponse(page_of(app.openapi()))
+
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+    if engine.settings.page:
+        from voicetraits.serving.page import mount  # Gradio takes seconds to load, and a plain service has none
+
+        mount(app, engine)
+    settings = engine.settings
+    limited = BodyLimit(app, max_bytes=settings.max_body_bytes, seconds=settings.upload_seconds)
+    return Counting(Access(limited, token=settings.token), count=engine.figures.count_request)
+
+
+def _closing(engine: Engine):
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            engine.close()
+
+    return lifespan
+
+
+async def _problem(_: Request, problem: Problem) -> JSONResponse:
+    return JSONResponse(problem.as_dict(), status_code=problem.status, headers=problem.headers)
+
+
+async def _unexpected(request: Request, _: Exception) -> JSONResponse:
+    """Uvicorn prints the traceback."""
+    return await _problem(request, Problem(Kind.FAILED, "an error of the server's, which its log tells of"))
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return await _problem(request, Problem(Kind.MALFORMED, f"{where}: {first['msg']}"))
+
+
+async def _http(request: Request, error: HTTPException) -> JSONResponse:
+    """What FastAPI itself finds: no such address, another method."""
+    kind = next((kind for kind, status in STATUS.items() if status == error.status_code), Kind.MALFORMED)
+    content = Problem(kind, str(error.detail)).as_dict()
+    return JSONResponse(content, status_code=error.status_code, headers=error.headers)

@@ -1,0 +1,229 @@
+"""Parts of the service and the page that need no server."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.saved_models import save_softmax
+from support.served import file_of, save_models
+from support.sounds import noise
+from voicetraits.errors import DataError, ModelError, ParameterError
+from voicetraits.inference.answers import Refusal
+from voicetraits.serving import fragments, uploads, words
+from voicetraits.serving.catalogue import default_of, models_in
+from voicetraits.serving.drift import WINDOW, AnswerDrift, FeatureDrift
+from voicetraits.serving.problems import STATUS, Kind, Problem
+from voicetraits.serving.settings import Settings, is_loopback
+from voicetraits.serving.sniffing import kind_of
+from voicetraits.serving.training_set import TrainingSet, read_training_set
+
+SRC = Path(words.__file__).parents[2]
+TOKEN = "0123456789abcdef"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "[::1]", "localhost", "LOCALHOST"])
+def test_this_machine_needs_no_token(host):
+    assert is_loopback(host)
+    Settings(Path("models"), host=host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "example.org", "localhost.example.org", ""])
+def test_other_machines_need_one(host):
+    assert not is_loopback(host)
+    with pytest.raises(ParameterError, match="VOICETRAITS_TOKEN"):
+        Settings(Path("models"), host=host)
+    assert Settings(Path("models"), host=host, token=TOKEN).token == TOKEN
+
+
+def test_a_token_that_can_be_guessed_is_none():
+    with pytest.raises(ParameterError, match="has 6 characters"):
+        Settings(Path("models"), token="secret")
+
+
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", "RF64"])
+def test_what_is_decoded_is_told_by_its_first_bytes(form):
+    content = file_of(noise(0.5), form)
+    assert kind_of(content).lower() == {"MP3": "mp3"}.get(form, form.lower())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"R",
+        b"RIFF",
+        b"RIFF\0\0\0\0AVI ",
+        b"\xff",
+        b"\xff\xfe\0h\0i",
+        b"%PDF-1.7",
+        b"\x89PNG\r\n",
+        b"{}",
+        b"\0" * 99,
+    ],
+)
+def test_what_is_not_is_told_as_well(content):
+    assert kind_of(content) is None
+
+
+def test_features_like_the_training_clips_do_not_drift_and_shifted_ones_do_by_their_shift():
+    rng = np.random.default_rng(1)
+    still, moved = FeatureDrift(), FeatureDrift()
+    for z in rng.standard_normal((400, 200)):
+        still.add(z)
+        moved.add(z + 0.5)
+    assert still.value() < 0.03
+    assert moved.value() == pytest.approx(0.5, abs=0.03)
+    few = FeatureDrift()
+    few.add(np.zeros(3))
+    assert np.isnan(few.value())
+
+
+def test_drift_forgets():
+    drift = FeatureDrift()
+    for value in [3.0] * 50 + [0.0] * WINDOW:
+        drift.add(np.full(4, value))
+    assert drift.value() == 0
+
+
+def test_answers_drift_by_the_population_stability_index():
+    same, other = (AnswerDrift({"a": 0.6, "b": 0.4}) for _ in range(2))
+    for number in range(200):
+        same.add("a" if number % 5 < 3 else "b")
+        other.add("a" if number % 5 < 1 else "b")
+    assert same.value() < 0.001
+    p = np.array([40.5, 160.5]) / 201
+    assert other.value() == pytest.approx(((p - [0.6, 0.4]) * np.log(p / [0.6, 0.4])).sum())
+    assert other.value() > 0.25
+    assert np.isnan(AnswerDrift({"a": 1.0}).value())
+
+
+def test_which_models_there_are(tmp_path):
+    models = models_in(save_models(tmp_path))
+    assert list(models) == ["one", "other"]
+    assert set(models["one"].configs) == {"gender", "age"}
+    assert default_of(models) == "one" and default_of(models | {"tfdf": models["one"]}) == "tfdf"
+    assert list(models_in(tmp_path / "one")) == ["softmax"]
+    with pytest.raises(ModelError, match="holds no saved model"):
+        models_in(tmp_path / "none")
+    (save_softmax(tmp_path / "damaged") / "config.yaml").write_text("model: softmax\ntarget: gender\n")
+    with pytest.raises(ModelError, match="damaged"):
+        models_in(tmp_path)
+
+
+def test_what_the_models_learnt_from(tmp_path):
+    lock, split = tmp_path / "dvc.lock", tmp_path / "split.json"
+    assert read_training_set(lock, split) == TrainingSet(None, {}, {})
+    assert "not known" in words.trained_on(read_training_set(lock, split))
+    lock.write_text("stages: {scrape: {params: {params.yaml: {corpus: demo}}}}")
+    split.write_text(
+        '{"gender": {"train": {"female": {"clips": 30, "speakers": 3}, "male": {"clips": 10, "speakers": 2}}}}'
+    )
+    read = read_training_set(lock, split)
+    assert read.is_synthetic and read.shares("gender") == {"female": 0.75, "male": 0.25} and read.shares("age") == {}
+    told = words.trained_on(read)
+    assert "3 speakers labelled female" in told and "never heard a person" in told
+    split.write_text("[")
+    with pytest.raises(DataError, match=r"split\.json is damaged"):
+        read_training_set(lock, split)
+
+
+def test_the_committed_run_is_read():
+    root = SRC.parent
+    read = read_training_set(root / "dvc.lock", root / "metrics/split.json")
+    assert read.is_synthetic and sum(read.shares("gender").values()) == pytest.approx(1)
+
+
+def test_everything_has_plain_words_and_a_status():
+    for refusal in Refusal:
+        assert words.refusal_of({"refusal": refusal})
+    for kind in Kind:
+        assert 400 <= STATUS[kind] < 600
+        assert "why" in words.problem_of(Problem(kind, "why"))
+    assert [words.seconds_of(one) for one in (3.04, 59.9, 60, 725.4)] == ["3.0 s", "59.9 s", "1:00", "12:05"]
+
+
+def prediction(**changed):
+    answer = {
+        "target": "gender", "label": "male", "confidence": 0.9, "probabilities": {"female": 0.1, "male": 0.9},
+        "refusal": None, "speech_share": 0.5, "f0_median_hz": 110.0,
+    } | changed  # fmt: skip
+    segments = [{"start_seconds": 10.0 * n, "end_seconds": 10.0 * n + 10, "answer": answer} for n in range(2)]
+    return {"duration_seconds": 20.0, "answers": {"gender": answer}, "segments": {"gender": segments}}
+
+
+CLASSES = {"gender": ("female", "male")}
+
+
+def test_answers_on_the_page():
+    shown = fragments.answers(prediction(), CLASSES, name="<img src=x>.wav", model="tfdf")
+    assert "male: 90% sure" in shown and "110 Hz" in shown and "<img" not in shown and "&lt;img" in shown
+    assert shown.count("<tr>") == 3 and "remark" not in shown
+    shown = fragments.answers(prediction(), CLASSES, name="x", model="tfdf", remark=words.SYNTHETIC)
+    assert "has heard no people" in shown
+    refused = prediction(label=None, confidence=None, probabilities=None, refusal=Refusal.NO_SPEECH, f0_median_hz=None)
+    shown = fragments.answers(refused, CLASSES, name="x", model="tfdf")
+    assert "No answer" in shown and "No voice was heard" in shown and "(no speech)" in shown and "pitch" not in shown
+    assert "<script>" not in fragments.problem("<script>")
+
+
+def test_what_there_is_to_see():
+    explanation = {
+        "target": "gender", "leans_to": "male",
+        "features": [{
+            "feature": "f0_median_hz", "unit": "Hz", "definition": "a <b>", "value": 110.0, "training_mean": 165.0,
+            "share_below": 0.1, "contribution": 1.5,
+        }],
+    }  # fmt: skip
+    shown = fragments.looks(b"png", {"gender": explanation}, None)
+    assert "110 Hz" in shown and "for it, 1.50" in shown and "a &lt;b&gt;" in shown and "cG5n" in shown
+    assert "where it listens" in fragments.looks(b"png", {}, "the cnn model sees no features")
+
+
+def test_an_upload_is_read_once_and_leaves_nothing(tmp_path):
+    upload = tmp_path / "digest" / "voice.wav"
+    upload.parent.mkdir()
+    upload.write_bytes(b"sound")
+    assert uploads.take(upload, tmp_path) == b"sound"
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FileNotFoundError):
+        uploads.take(upload, tmp_path)
+
+
+def test_uploads_that_nobody_asks_about_go(tmp_path):
+    for name, age in (("old/a.wav", 90), ("new/b.wav", 0)):
+        path = tmp_path / name
+        path.parent.mkdir()
+        path.write_bytes(b"sound")
+        os.utime(path, times=(time.time() - age,) * 2)
+        os.utime(path.parent, times=(time.time() - age,) * 2)
+    uploads.remove_old(tmp_path, 60)
+    uploads.remove_old(tmp_path, 60)
+    assert [path.name for path in tmp_path.rglob("*.wav")] == ["b.wav"]
+
+
+def test_folders_of_servers_that_were_killed_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = tmp_path / f"voicetraits-uploads-{ended.pid}-abc"
+    left.mkdir()
+    (left / "a.wav").write_bytes(b"sound")
+    alive = tmp_path / f"voicetraits-uploads-{os.getppid()}-abc"
+    alive.mkdir()
+    own = uploads.make_folder()
+    assert not left.exists() and alive.exists() and own.stat().st_mode & 0o77 == 0
+
+
+def test_predicting_by_hand_loads_nothing_of_the_service():
+    script = (
+        "import sys, predict; print([m for m in ('fastapi', 'gradio', 'uvicorn', 'starlette') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={"PYTHONPATH": str(SRC)}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
