@@ -18,7 +18,6 @@ from voicetraits.shipping.contents import EXTRAS, imports_of, normalised
 from voicetraits.shipping.package import PYTHON
 
 SERVE = ROOT / "src/serve.py"
-served = pytest.mark.skipif(not SERVE.is_file(), reason="src/serve.py is not there")
 #: The image draws, and has no microphone.
 WANTED_EXTRAS = ("", EXTRAS["vl_convert"])
 #: What training and the graph need.
@@ -77,7 +76,6 @@ def test_the_python_is_a_supported_one_and_small():
     assert f'python: "3.{minor}"' in (ROOT / ".github/workflows/ci.yml").read_text()
 
 
-@served
 def test_what_is_copied_is_there_and_not_ignored():
     ignore = (ROOT / ".dockerignore").read_text().splitlines()
     kept = {line[1:] for line in ignore if line.startswith("!")}
@@ -88,7 +86,6 @@ def test_what_is_copied_is_there_and_not_ignored():
     assert outputs == {"data/models"}  # stages write it
 
 
-@served
 def test_what_is_installed_is_pinned_as_everywhere_and_not_for_training():
     (install,) = (line for line in all_of("RUN") if "pip install" in line)
     words = shlex.split(install)
@@ -102,7 +99,6 @@ def test_what_is_installed_is_pinned_as_everywhere_and_not_for_training():
         assert name not in pinned or releases <= pinned[name] or name == "tomlkit", name
 
 
-@served
 def test_all_that_predicting_and_serving_import_is_installed():
     needed = needed_to_predict()
     assert {"numpy", "ydf", "onnxruntime", "h5py", "vl-convert-python"} <= needed
