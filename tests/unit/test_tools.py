@@ -3,6 +3,7 @@
 import importlib
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,6 +12,7 @@ from voicetraits import stage
 from voicetraits.features.feature import Feature
 from voicetraits.features.table import write_description
 from voicetraits.files import write_parquet
+from voicetraits.inference.occlusion import Occlusion
 
 
 @pytest.fixture
@@ -27,6 +29,21 @@ def refusal(monkeypatch, tmp_path):
         return str(ended.value)
 
     return run
+
+
+def test_maps_are_compared_for_nets_alone(refusal):
+    expected = "data/models holds no net 'softmax'; name one of params.yaml's `nets`, after `dvc repro`"
+    assert refusal("occlusion_agreement", "softmax") == f"occlusion_agreement: {expected}"
+
+
+def test_how_far_two_maps_agree(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    agreement = importlib.import_module("occlusion_agreement").agreement
+    drop = np.arange(20.0).reshape(5, 4)
+    occlusion = Occlusion(0, np.array([0, 20, 40, 60, 80, 90]), np.array([0, 8, 16, 24, 30]), drop)
+    heat = np.repeat(np.repeat(drop, [20, 20, 20, 20, 10], axis=0), [8, 8, 8, 6], axis=1)
+    assert agreement(occlusion, heat) == pytest.approx((1, 1)), "larger rectangles weigh no more"
+    assert agreement(occlusion, -heat) == pytest.approx((-1, 0))
 
 
 def test_errors_of_features_need_a_folder_of_archives(refusal, tmp_path):
