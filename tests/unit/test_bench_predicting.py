@@ -10,6 +10,7 @@ from support.saved_models import save_softmax
 from support.sounds import RATE_HZ
 from support.voices import voice
 from voicetraits.bench import predicting, refusals, strange_sounds
+from voicetraits.errors import DataError
 from voicetraits.features.pyin import PitchTracker
 
 TRACKER = PitchTracker(sample_rate_hz=RATE_HZ, min_hz=40, max_hz=1000, frame_length=1024, hop_length=160)
@@ -69,4 +70,36 @@ def test_predicting_is_timed(data, monkeypatch):
     figures = predicting.measure(data.parent, data.parent, [voice("male", 1).astype(np.float32)], runs=1)
     own = figures["models"]["softmax"]
     assert own["cold_start_seconds"] == 1.25 and own["times_real_time"] > 5
-    assert "| softmax | 1.25 |" in predicting.render(figures)
+    page = predicting.render(figures)
+    assert "| softmax | 1.25 |" in page
+    assert "inaSpeechSegmenter was not installed" in page
+
+
+INA = """
+import time
+
+class Segmenter:
+    def __init__(self):
+        time.sleep(0.3)
+
+    def __call__(self, path):
+        print("progress")
+        time.sleep(0.1)
+        return [("male", 0.0, 1.0)]
+"""
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_the_other_detector_is_timed_where_it_is_installed(tmp_path, monkeypatch, works):
+    (tmp_path / "inaSpeechSegmenter.py").write_text(INA if works else "raise OSError('no ffmpeg')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    files = {5: tmp_path / "short.wav", 600: tmp_path / "long.wav"}
+    if not works:
+        with pytest.raises(DataError, match="inaSpeechSegmenter failed: OSError: no ffmpeg; "):
+            predicting._measure_rival(files, 2)
+        return
+    found = predicting._measure_rival(files, 2)
+    assert 0.4 < found["cold_start_seconds"] < 2
+    assert 1000 < found["times_real_time"] <= 6000
+    row = predicting.render({"models": {}, "rival": {"cold_start_seconds": 9.5, "times_real_time": 20.2}})
+    assert "| inaSpeechSegmenter | 9.50 | 20 |" in row

@@ -1,11 +1,16 @@
-"""What predicting takes: from a cold start to the first answer, and of a long file."""
+"""What predicting takes: from a cold start to the first answer, and of a long file; inaSpeechSegmenter beside it.
 
+inaSpeechSegmenter (Doukhan et al. 2018) finds speech, music and noise, and says female or male of speech. It is no
+dependency of ours, and measured where it is installed beside us.
+"""
+
+import importlib.util
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +23,18 @@ from voicetraits.inference.predictor import SAMPLE_RATE_HZ, Predictor
 
 _VERSIONS = ("numpy", "onnxruntime", "ydf")
 _SHORT_SECONDS, _LONG_SECONDS = 5, 600
+_RIVAL = "inaSpeechSegmenter"
+#: Segments the files that are named, a time each; prints what it took from its start to the first answer, and each.
+_RUN_RIVAL = """
+import sys, time
+begin = time.perf_counter()
+from inaSpeechSegmenter import Segmenter
+segmenter = Segmenter()
+for path in sys.argv[1:]:
+    start = time.perf_counter()
+    segmenter(path)
+    print("answered", time.perf_counter() - begin, time.perf_counter() - start)
+"""
 
 
 def measure(repository: Path, scratch: Path, speech: Sequence[np.ndarray], *, runs: int) -> dict[str, Any]:
@@ -36,7 +53,7 @@ def measure(repository: Path, scratch: Path, speech: Sequence[np.ndarray], *, ru
     if not folders:
         raise DataError("data/models holds no model to measure; run `dvc repro`")
     together = np.concatenate(speech)
-    figures: dict[str, Any] = {"machine": machine(_VERSIONS), "models": {}}
+    figures: dict[str, Any] = {"machine": machine(_VERSIONS), "models": {}, "rival": None}
     with tempfile.TemporaryDirectory(dir=scratch) as name:
         files = {seconds: Path(name) / f"{seconds}.wav" for seconds in (_SHORT_SECONDS, _LONG_SECONDS)}
         for seconds, path in files.items():
@@ -50,6 +67,8 @@ def measure(repository: Path, scratch: Path, speech: Sequence[np.ndarray], *, ru
                 "cold_start_seconds": statistics.median(cold),
                 "times_real_time": _LONG_SECONDS / statistics.median(long),
             }
+        if importlib.util.find_spec(_RIVAL):
+            figures["rival"] = _measure_rival(files, runs)
     return figures
 
 
@@ -66,6 +85,10 @@ def render(figures: dict[str, Any]) -> str:
     ]
     for name, own in figures["models"].items():
         lines.append(f"| {name} | {own['cold_start_seconds']:.2f} | {own['times_real_time']:.0f} |")
+    if rival := figures["rival"]:
+        lines.append(f"| {_RIVAL} | {rival['cold_start_seconds']:.2f} | {rival['times_real_time']:.0f} |")
+    else:
+        lines += ["", f"{_RIVAL} was not installed, so that nothing stands beside it; `pip install {_RIVAL}`."]
     return "\n".join(lines) + "\n"
 
 
@@ -77,6 +100,24 @@ def _cold_start(repository: Path, model: Path, sound: Path) -> float:
     if done.returncode:
         raise DataError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
     return seconds
+
+
+def _measure_rival(files: Mapping[int, Path], runs: int) -> dict[str, float]:
+    """As our models are measured; one thread, as ours."""
+    order = [files[_SHORT_SECONDS], *[files[_LONG_SECONDS]] * runs]
+    command = [sys.executable, "-c", _RUN_RIVAL, *map(str, order)]
+    cold, long = [], []
+    for _ in range(runs):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise DataError(f"{_RIVAL} failed: {done.stderr.strip().splitlines()[-1]}; remove it, or mend it")
+        times = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("answered ")]
+        cold.append(float(times[0][0]))
+        long += [float(seconds) for _, seconds in times[1:]]
+    return {
+        "cold_start_seconds": statistics.median(cold),
+        "times_real_time": _LONG_SECONDS / statistics.median(long),
+    }
 
 
 def _seconds_of(predictor: Predictor, sound: Path) -> float:
