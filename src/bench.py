@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from voicetraits import params, stage
-from voicetraits.bench import features, models, pipeline, predicting, refusals
+from voicetraits.bench import features, models, pipeline, predicting, refusals, serving
 from voicetraits.bench.speech import clips_of_mirror, clips_of_shards
 from voicetraits.features.extractor import FeaturizeParams
 from voicetraits.files import write_json, written_aside
@@ -23,10 +23,10 @@ from voicetraits.unpacking import ExtractParams
 FOLDER = Path("metrics/bench")
 RENDERERS = {
     "features": features.render, "pipeline": pipeline.render, "models": models.render, "predict": predicting.render,
-    "refusals": refusals.render,
+    "serve": serving.render, "refusals": refusals.render,
 }  # fmt: skip
 #: Parts that measure the models of the last run.
-OF_MODELS = ("models", "predict", "refusals")
+OF_MODELS = ("models", "predict", "serve", "refusals")
 CLIPS, RUNS = 24, 5
 #: Of each kind that a predictor should refuse, or should not.
 SOUNDS = 200
@@ -59,6 +59,9 @@ def main() -> None:
     if "predict" in arguments.parts:
         _, clips = speech(all_params, arguments.clips)
         write_json(predicting.measure(Path.cwd(), scratch, clips, runs=arguments.runs), FOLDER / "predict.json")
+    if "serve" in arguments.parts:
+        _, clips = speech(all_params, arguments.clips)
+        write_json(serving.measure(Path.cwd(), clips, runs=arguments.runs), FOLDER / "serve.json")
     if "refusals" in arguments.parts:
         extract = params.get(all_params, "extract", ExtractParams)
         mirror = os.environ.get("VOICETRAITS_MIRROR")

@@ -6,10 +6,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from support.project import ROOT
 from support.saved_models import save_softmax
 from support.sounds import RATE_HZ
 from support.voices import voice
-from voicetraits.bench import predicting, refusals, strange_sounds
+from voicetraits.bench import predicting, refusals, serving, strange_sounds
 from voicetraits.errors import DataError
 from voicetraits.features.pyin import PitchTracker
 
@@ -73,6 +74,20 @@ def test_predicting_is_timed(data, monkeypatch):
     page = predicting.render(figures)
     assert "| softmax | 1.25 |" in page
     assert "inaSpeechSegmenter was not installed" in page
+
+
+def test_serving_is_timed(data, monkeypatch):
+    monkeypatch.setattr(serving, "_LOAD_SECONDS", 3.0)
+    (data.parent / "src").symlink_to(ROOT / "src")
+    figures = serving.measure(data.parent, [voice("male", 1).astype(np.float32)], runs=1)
+    assert 0 < figures["answer_seconds"]["softmax"] < 5
+    load = figures["load"]
+    assert load["statuses"]["200"] == round(3 * load["answers_per_second"]) > 0
+    assert set(load["statuses"]) <= {"200", "429"}
+    assert load["answer_seconds_median"] <= load["answer_seconds_99"]
+    page = serving.render(figures)
+    assert f"50 clients at once, 3 s, the default model: {load['statuses']['200']} answers" in page
+    assert "| softmax | " in page
 
 
 INA = """

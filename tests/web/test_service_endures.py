@@ -1,7 +1,6 @@
 """The service as a process: fifty clients for a minute, broken files, kill -9, requests made from its description."""
 
 import http.client
-import random
 import threading
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from support.app_server import AppServer
 from support.broken_sounds import broken_sounds
 from support.served import file_of, save_models, voice, voices
 from support.sounds import RATE_HZ
+from voicetraits.bench.load import Client, Load
 
 pytestmark = pytest.mark.slow
 
@@ -38,28 +38,8 @@ def server(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
         yield server
 
 
-class Client:
-    """One connection, kept open."""
-
-    def __init__(self, server: AppServer) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-
-    def get(self, path: str) -> str:
-        self._connection.request("GET", path)
-        return self._connection.getresponse().read().decode()
-
-    def predict(self, sound: bytes) -> tuple[int, str, str | None]:
-        """Status, body, and after how many seconds to come again."""
-        self._connection.request("POST", "/v1/predict", sound, {"Content-Type": "application/octet-stream"})
-        response = self._connection.getresponse()
-        return response.status, response.read().decode(), response.getheader("Retry-After")
-
-    def figure(self, name: str) -> float:
-        return sum(float(line.split()[-1]) for line in self.get("/metrics").splitlines() if line.startswith(name))
-
-
 def test_broken_files_neither_stop_nor_hang_a_worker(server: AppServer):
-    client, statuses, slowest = Client(server), Counter(), 0.0
+    client, statuses, slowest = Client(server.port), Counter(), 0.0
     for number, content in enumerate(broken_sounds(seed=7, of_each=36)):
         begin = time.monotonic()
         status, body, _ = client.predict(content)
@@ -74,34 +54,13 @@ def test_broken_files_neither_stop_nor_hang_a_worker(server: AppServer):
 
 
 def test_fifty_clients_for_a_minute(server: AppServer):
-    sounds = list(voices().values())
-    statuses: Counter = Counter()
-    errors, seconds = [], []
-    end = time.monotonic() + LOAD_SECONDS
-
-    def ask(number: int) -> None:
-        client, rng = Client(server), random.Random(number)
-        try:
-            while time.monotonic() < end:
-                begin = time.monotonic()
-                status, _, again = client.predict(sounds[number % len(sounds)])
-                statuses[status] += 1
-                if status == 200:
-                    seconds.append(time.monotonic() - begin)
-                elif status == 429:
-                    time.sleep(float(again) * rng.uniform(0.2, 1))  # less patient than they are told to be
-        except Exception as error:
-            errors.append(repr(error))
-
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
+    load = Load(server.port, list(voices().values()), clients=CLIENTS, seconds=LOAD_SECONDS)
     memory = []
-    while time.monotonic() < end:
+    while time.monotonic() < load.end:
         time.sleep(1)
         memory.append(server.memory_bytes())
-    for thread in threads:
-        thread.join()
+    load.wait()
+    statuses, seconds = load.statuses, load.answer_seconds
     third = len(memory) // 3
     early, late = np.median(memory[third : 2 * third]), np.median(memory[-third:])
     print(
@@ -109,11 +68,11 @@ def test_fifty_clients_for_a_minute(server: AppServer):
         f"seconds to an answer: median {np.median(seconds):.2f}, 99 % {np.percentile(seconds, 99):.2f}; "
         f"memory {early / 1e6:.0f}, then {late / 1e6:.0f} MB"
     )
-    assert errors == []
+    assert load.errors == []
     assert set(statuses) <= {200, 429}
     assert statuses[200] > 2 * LOAD_SECONDS
     assert late < 1.03 * early + 5e6
-    assert Client(server).figure("voicetraits_worker_restarts") == 0
+    assert Client(server.port).figure("voicetraits_worker_restarts") == 0
 
 
 def test_kill_and_start_again(models: Path, tmp_path: Path):
@@ -124,7 +83,7 @@ def test_kill_and_start_again(models: Path, tmp_path: Path):
 
     def ask() -> None:
         try:
-            Client(server).predict(long)
+            Client(server.port).predict(long)
         except (ConnectionError, http.client.HTTPException) as error:
             broken.append(error)
 
@@ -136,7 +95,7 @@ def test_kill_and_start_again(models: Path, tmp_path: Path):
     assert broken and len(workers) >= 2
     server.start()
     try:
-        assert Client(server).predict(voice())[0] == 200
+        assert Client(server.port).predict(voice())[0] == 200
         _, alive = psutil.wait_procs([psutil.Process(one) for one in workers if psutil.pid_exists(one)], timeout=20)
         assert alive == []  # a worker whose server is gone ends, whatever it is at
         assert server.files() == []

@@ -1,0 +1,140 @@
+"""What the service takes: of one client, and of fifty at once."""
+
+import io
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import soundfile
+
+from voicetraits.bench.load import Client, Load
+from voicetraits.bench.timing import machine
+from voicetraits.errors import DataError
+from voicetraits.inference.predictor import SAMPLE_RATE_HZ
+
+_VERSIONS = ("fastapi", "uvicorn", "numpy", "onnxruntime", "ydf")
+_CLIP_SECONDS, _CLIENTS, _LOAD_SECONDS = 5, 50, 60.0
+_START_SECONDS = 120.0
+
+
+def measure(repository: Path, speech: Sequence[np.ndarray], *, runs: int) -> dict[str, Any]:
+    """Serve the models of the last run, without the page, and ask.
+
+    Args:
+        repository: a project after `dvc repro`.
+        speech: clips, (n,) float32 at 16 kHz, that are repeated to make files.
+        runs: how often each model is asked alone; the median counts.
+
+    Raises:
+        DataError: the server does not start, or does not answer.
+    """
+    sound = _file(np.resize(np.concatenate(speech), _CLIP_SECONDS * SAMPLE_RATE_HZ))
+    port = _free_port()
+    command = [sys.executable, str(repository / "src/serve.py"), "--no-page", "--port", str(port)]
+    begin = time.perf_counter()
+    server = subprocess.Popen(command, cwd=repository, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        client = _connected(server, port)
+        figures: dict[str, Any] = {
+            "machine": machine(_VERSIONS),
+            "start_seconds": time.perf_counter() - begin,
+            "answer_seconds": {
+                folder.name: _answer_seconds(client, sound, folder.name, runs)
+                for folder in sorted((repository / "data/models").iterdir())
+            },
+        }
+        load = Load(port, [sound], clients=_CLIENTS, seconds=_LOAD_SECONDS)
+        megabytes = []
+        while time.monotonic() < load.end:
+            time.sleep(1)
+            megabytes.append(_memory_bytes(server.pid) / 1e6)
+        load.wait()
+    finally:
+        server.terminate()
+        server.wait()
+    if load.errors:
+        raise DataError(f"{len(load.errors)} of {_CLIENTS} clients gave up: {load.errors[0]}")
+    third = len(megabytes) // 3
+    return figures | {
+        "load": {
+            "clients": _CLIENTS,
+            "seconds": _LOAD_SECONDS,
+            "statuses": {str(status): count for status, count in sorted(load.statuses.items())},
+            "answers_per_second": len(load.answer_seconds) / _LOAD_SECONDS,
+            "answer_seconds_median": statistics.median(load.answer_seconds),
+            "answer_seconds_99": float(np.percentile(load.answer_seconds, 99)),
+            "megabytes_second_third": statistics.median(megabytes[third : 2 * third]),
+            "megabytes_last_third": statistics.median(megabytes[-third:]),
+        }
+    }
+
+
+def render(figures: dict[str, Any]) -> str:
+    """A table and a paragraph."""
+    load = figures["load"]
+    others = ", ".join(f"{count:,} × {status}" for status, count in load["statuses"].items() if status != "200")
+    lines = [
+        "## Serving",
+        "",
+        f"`python src/serve.py` on this machine, asked about a file of {_CLIP_SECONDS} s; all targets are answered at "
+        f"once. It takes requests {figures['start_seconds']:.1f} s after its start.",
+        "",
+        "| model | answer to one client, ms |",
+        "| --- | --- |",
+        *(f"| {name} | {1000 * seconds:.0f} |" for name, seconds in figures["answer_seconds"].items()),
+        "",
+        f"{load['clients']} clients at once, {load['seconds']:.0f} s, the default model: {load['statuses']['200']:,} "
+        f"answers, {load['answers_per_second']:.0f} a second, after {load['answer_seconds_median']:.2f} s in the median "
+        f"and within {load['answer_seconds_99']:.2f} s in 99 %; beside them {others or 'nothing'} (429 asks to come "
+        f"again). Memory of all its processes: {load['megabytes_second_third']:.0f} MB in the second third, "
+        f"{load['megabytes_last_third']:.0f} MB in the last.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _file(samples: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    soundfile.write(content, samples, SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16")
+    return content.getvalue()
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def _connected(server: subprocess.Popen, port: int) -> Client:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            client = Client(port)
+            client.get("/healthz")
+            return client
+        except OSError:
+            time.sleep(0.05)
+    server.kill()
+    raise DataError(f"the server does not start: {server.stderr.read().strip()}")
+
+
+def _answer_seconds(client: Client, sound: bytes, model: str, runs: int) -> float:
+    seconds = []
+    for _ in range(runs + 1):
+        begin = time.perf_counter()
+        status, body, _ = client.predict(sound, f"?model={model}")
+        seconds.append(time.perf_counter() - begin)
+        if status != 200:
+            raise DataError(f"the server answers {status} for {model}: {body}")
+    return statistics.median(seconds[1:])  # the first loads the model
+
+
+def _memory_bytes(process_id: int) -> int:
+    own = psutil.Process(process_id)
+    return sum(one.memory_info().rss for one in (own, *own.children(recursive=True)))
