@@ -91,8 +91,8 @@ def render(figures: dict[str, Any]) -> str:
         *(f"| {name} | {1000 * seconds:.0f} |" for name, seconds in figures["answer_seconds"].items()),
         "",
         f"{load['clients']} clients at once, {load['seconds']:.0f} s, the default model: {load['statuses']['200']:,} "
-        f"answers, {load['answers_per_second']:.0f} a second, after {load['answer_seconds_median']:.2f} s in the median "
-        f"and within {load['answer_seconds_99']:.2f} s in 99 %; beside them {others or 'nothing'} (429 asks to come "
+        f"answers, {load['answers_per_second']:.0f} a second, after {load['answer_seconds_median']:.2f} s (median) "
+        f"and {load['answer_seconds_99']:.2f} s (99 %); beside them {others or 'nothing'} (429 asks to come "
         f"again). Memory of all its processes: {load['megabytes_second_third']:.0f} MB in the second third, "
         f"{load['megabytes_last_third']:.0f} MB in the last.",
     ]
