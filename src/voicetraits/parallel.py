@@ -3,6 +3,7 @@
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,9 @@ from voicetraits.errors import DataError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+#: How long a program that ends waits for threads.
+_LAST_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -87,11 +91,14 @@ def _map_in_processes(
 
 
 def in_threads(
-    function: Callable[[Task], Result], tasks: Sequence[Task], *, threads: int
+    function: Callable[[Task], Result], tasks: Sequence[Task], *, threads: int, stop: Callable[[], None]
 ) -> Iterator[tuple[Task, Result | BaseException]]:
     """Yield each task with what `function` returned or raised for it, as they come.
 
-    A program that ends does not wait for the threads: what they do must bear to be broken off at any point.
+    A program that ends waits for the threads half a second at most: what they do must bear to be broken off anywhere.
+
+    Args:
+        stop: called where the caller ends before the tasks do; it lets `function` end soon in all threads.
     """
     waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
     results: queue.SimpleQueue[tuple[Task, Result | BaseException]] = queue.SimpleQueue()
@@ -110,13 +117,21 @@ def in_threads(
             except BaseException as error:  # for the caller to judge
                 results.put((task, error))
 
-    for _ in range(min(threads, len(tasks))):
-        threading.Thread(target=work, daemon=True).start()
+    started = [threading.Thread(target=work, daemon=True) for _ in range(min(threads, len(tasks)))]
+    for thread in started:
+        thread.start()
     try:
         for _ in tasks:
             yield results.get()
+    except BaseException:
+        stop()
+        raise
     finally:
         ended.set()
+        # A thread that computes while the interpreter is taken down may crash it; one that waits does no harm.
+        deadline = time.monotonic() + _LAST_SECONDS
+        for thread in started:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _with_one_thread(function: Callable[[Task], Result], task: Task) -> Any:

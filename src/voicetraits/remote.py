@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -121,28 +122,26 @@ class Remote:
             alone(store, self._folder.server),
             tqdm(total=len(missing), desc="scrape", unit="archive", disable=None) as bar,
         ):
-            try:
-                yield from self._fetch_missing(missing, store, bar)
-            except BaseException:
-                self._folder.stop()
-                raise
+            yield from self._fetch_missing(missing, store, bar)
 
     def _fetch_missing(self, missing: Sequence[Archive], store: Store, bar: tqdm) -> Iterator[Fetched]:
         unanswered = 0
-        for archive, result in in_threads(lambda archive: self._fetch(archive, store), missing, threads=self._jobs):
-            bar.update()
-            unanswered = unanswered + 1 if isinstance(result, NoServerError) else 0
-            if unanswered == MOST_UNANSWERED:
-                raise DataError(
-                    f"{self._address} does not answer any more: {result}; check the network and run the same command "
-                    f"again, it goes on where it stopped"
-                )
-            if isinstance(result, CannotFetchError):
-                yield Fetched(archive, failure=str(result))
-            elif isinstance(result, BaseException):
-                raise result
-            else:
-                yield result
+        fetch = partial(self._fetch, store=store)
+        with closing(in_threads(fetch, missing, threads=self._jobs, stop=self._folder.stop)) as results:
+            for archive, result in results:
+                bar.update()
+                unanswered = unanswered + 1 if isinstance(result, NoServerError) else 0
+                if unanswered == MOST_UNANSWERED:
+                    raise DataError(
+                        f"{self._address} does not answer any more: {result}; check the network and run the same "
+                        f"command again, it goes on where it stopped"
+                    )
+                if isinstance(result, CannotFetchError):
+                    yield Fetched(archive, failure=str(result))
+                elif isinstance(result, BaseException):
+                    raise result
+                else:
+                    yield result
 
     def _stored(self, archive: Archive, store: Store) -> Fetched | None:
         entry = store.get("archive", self._folder.identity(archive))

@@ -1,7 +1,9 @@
 """Work in processes: in order, the same for any number of them, and a death is one line."""
 
 import os
+import threading
 import time
+from contextlib import closing
 from functools import partial
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from voicetraits.errors import DataError, ParameterError
-from voicetraits.parallel import map_in_workers
+from voicetraits.parallel import in_threads, map_in_workers
 
 
 def run(function, tasks, workers):
@@ -68,6 +70,33 @@ def test_a_worker_that_dies_is_one_line():
 
 def test_workers_have_one_blas_thread_each():
     assert {threads for own in run(blas_threads, range(2), 2) for threads in own} == {1}
+
+
+def test_threads_give_each_task_its_result_or_error():
+    def halve(number: int) -> int:
+        if number % 2:
+            raise ValueError(number)
+        return number // 2
+
+    found = dict(in_threads(halve, range(40), threads=3, stop=pytest.fail))
+    assert {task: result for task, result in found.items() if task % 2 == 0} == {n: n // 2 for n in range(0, 40, 2)}
+    assert all(isinstance(found[task], ValueError) for task in range(1, 40, 2))
+
+
+def test_who_ends_early_leaves_no_thread_at_work():
+    stopped, working = threading.Event(), set()
+
+    def work_until_stopped(number: int) -> int:
+        if number == 0:
+            return 0
+        working.add(threading.current_thread())
+        while not stopped.wait(0.01):
+            pass
+        return number
+
+    with closing(in_threads(work_until_stopped, range(9), threads=4, stop=stopped.set)) as results:
+        assert next(results) == (0, 0)
+    assert stopped.is_set() and not any(thread.is_alive() for thread in working)
 
 
 def test_no_bar_where_nobody_watches(capfd):
