@@ -252,6 +252,7 @@ def test_names_that_differ_in_the_suffix_only(raw: Path, store: Store, tmp_path:
             r"Connection refused \(tried 3 times\); check the network and",
         ),
     ],
+    ids=["no folder", "no protocol", "no host", "empty", "no server"],  # the port differs from process to process
 )
 def test_an_address_that_leads_nowhere(raw: Path, store: Store, url: str, message: str) -> None:
     with pytest.raises(VoicetraitsError, match=message) as error:
