@@ -174,11 +174,11 @@ def test_an_interrupted_run_leaves_no_tasks(local: Project, dask: DaskCluster, t
     wait_for_an_entry(project, stage, "features")
     stage.send_signal(sign)
     _, stderr = stage.communicate(timeout=60)
+    # Not 0: it was not at its end. Shards that workers had begun may be finished all the same.
+    assert stage.returncode == (-signal.SIGKILL if sign == signal.SIGKILL else 130)
     if sign != signal.SIGKILL:
-        assert stage.returncode == 130
         assert stderr == "featurize: interrupted; run the same command again, it goes on where it stopped\n"
     wait_until(lambda: dask.count_tasks() == 0, "a scheduler without tasks")
-    assert len(finished(project, "features")) < SHARDS - 1, "the run had ended already"
 
 
 @needs_dask
