@@ -64,7 +64,7 @@ app: $(READY)
 	@python src/serve.py $(ARGS)
 
 test: check $(READY)
-	@python -m pytest -m "not slow" --numprocesses 2 --dist loadgroup
+	@python -m pytest -m "not slow"
 
 test-slow: check $(CLUSTER_READY)
 	@python -m pytest -m slow

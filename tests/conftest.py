@@ -9,14 +9,6 @@ from support.project import Project
 from voicetraits.store import Store
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes, who shares a costly fixture runs in one: a module, and all tests of the small graph."""
-    for item in items:
-        group = "graph" if "first_run" in item.fixturenames else item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project")
