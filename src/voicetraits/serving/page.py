@@ -87,7 +87,8 @@ def _blocks(gradio, engine: Engine, folder: Path):
             "concurrency_limit": engine.settings.concurrent,
             "show_progress": "minimal",
         }
-        recorder.stop_recording(hear.recording, [recorder, model], **common)
+        # Not when recording stops: on a busy machine that may come before the recording has been sent.
+        recorder.change(hear.recording, [recorder, model], **common)
         dropped.upload(hear.file, [dropped, model], **common).then(
             lambda: None, None, dropped, api_visibility="private", show_progress="hidden"
         )
