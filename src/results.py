@@ -58,7 +58,7 @@ def main() -> None:
             run(sys.executable, "-m", "dvc", "repro", "--quiet", *(MEASURED if parts else ()), cwd=project)
             if suspects is None:
                 suspects = read_suspects(project)
-                shutil.copy(project / "data/report/report.html", project.parent)
+                shutil.copy(project / "metrics/report.md", project.parent)
             found = read_tables(project)
             found["without_suspects"] = slices_without(set(suspects["speaker_id"]), project, settings, seed=seed)
             parts.append({what: table.assign(seed=seed) for what, table in found.items()})
@@ -84,7 +84,7 @@ def main() -> None:
             write_json(data, results / "data.json")
             (results / "README.md").write_text(render(name, data, **tables, between=between), encoding="utf-8")
             svg = vl_convert.vegalite_to_svg(chart(tables["scores"]))
-            shutil.copy(project.parent / "report.html", results)
+            shutil.copy(project.parent / "report.md", results)
             (results / "uar.svg").write_text(svg, encoding="utf-8")
     print((out / "README.md").read_text(encoding="utf-8"))
 

@@ -49,6 +49,8 @@ def read_suspects(project: Path) -> pd.DataFrame:
 def slices_without(speakers: Collection[str], project: Path, params: EvaluateParams, *, seed: int) -> pd.DataFrame:
     """Slices of gender as evaluate makes them, of the same models, less the test clips of some speakers.
 
+    None where gender was skipped.
+
     Args:
         speakers: whose clips are left out of the test; the models may have learnt from them in other folds.
     """
@@ -62,6 +64,8 @@ def slices_without(speakers: Collection[str], project: Path, params: EvaluatePar
         path.parents[1].name: pd.read_parquet(path).query("side == 'test'")
         for path in sorted((data / "models").glob(f"*/{_TARGET}/predictions.parquet"))
     }
+    if not tables:
+        return read_tables(project)["slices"].query("target == @_TARGET")
     classes = [name.removeprefix("p_") for name in next(iter(tables.values())) if name.startswith("p_")]
     splits = read_splits(data / "splits.csv")
     tables |= predict_baselines(_TARGET, classes, features=features, metadata=metadata, splits=splits)

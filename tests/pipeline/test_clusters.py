@@ -169,16 +169,22 @@ def test_workers_that_live_on_use_the_code_of_today(local: Project, dask: DaskCl
 @needs_dask
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_run_leaves_no_tasks(local: Project, dask: DaskCluster, tmp_path: Path, sign: int) -> None:
-    project = another(local, tmp_path / "project", having=("audio",), backend="dask", scheduler=dask.address)
-    stage = start(project, "featurize")
-    wait_for_an_entry(project, stage, "features")
-    stage.send_signal(sign)
-    _, stderr = stage.communicate(timeout=60)
-    # Not 0: it was not at its end. Shards that workers had begun may be finished all the same.
+    # On a busy machine, workers may be nearly done before the signal comes. That shows nothing: two more tries.
+    for attempt in range(3):
+        folder = tmp_path / f"project-{attempt}"
+        project = another(local, folder, having=("audio",), backend="dask", scheduler=dask.address)
+        stage = start(project, "featurize")
+        wait_for_an_entry(project, stage, "features")
+        stage.send_signal(sign)
+        _, stderr = stage.communicate(timeout=60)
+        wait_until(lambda: dask.count_tasks() == 0, "a scheduler without tasks")
+        if len(finished(project, "features")) < SHARDS - 1:
+            break
+    else:
+        pytest.fail("the run had ended already, three times")
     assert stage.returncode == (-signal.SIGKILL if sign == signal.SIGKILL else 130)
     if sign != signal.SIGKILL:
         assert stderr == "featurize: interrupted; run the same command again, it goes on where it stopped\n"
-    wait_until(lambda: dask.count_tasks() == 0, "a scheduler without tasks")
 
 
 @needs_dask
