@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from voicetraits.archive import Limits, Member, is_unsafe, read_members
+from voicetraits.code import key_of
 from voicetraits.corpus import SPACE_FACTOR, Archive
 from voicetraits.download import CannotFetchError, Client
 from voicetraits.errors import DataError, ParameterError
@@ -29,7 +30,7 @@ from voicetraits.quarantine import Reason, SetAside
 from voicetraits.remote import alone
 from voicetraits.repacking import RepackParams
 from voicetraits.scraping import human_bytes, require_space
-from voicetraits.store import Store, make_key, plain_key
+from voicetraits.store import Store, plain_key
 from voicetraits.suffixes import is_audio
 
 # A bundle may be as large as it likes; a member is read into memory.
@@ -145,7 +146,7 @@ class Bundle:
         """
         self._store = store
         self.version = self._find_version()
-        key = make_key(bundle=self.version, texts=texts)
+        key = key_of(self.version, texts, modules=[__name__], versions=())
         entry = store.get_or_make("survey", key, lambda folder: self._write_survey(folder, re.compile(texts)))
         clips = pq.read_table(entry / _CLIPS)
         about = json.loads((entry / _ABOUT).read_text())

@@ -14,13 +14,14 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field
 from tqdm import tqdm
 
+from voicetraits.code import key_of
 from voicetraits.corpus import SPACE_FACTOR, Archive, Fetched
 from voicetraits.errors import DataError
 from voicetraits.labels import read_gender
 from voicetraits.parallel import Workers
 from voicetraits.params import section
 from voicetraits.speaker_archives import Plan, Speaker, pack, plans_of
-from voicetraits.store import Store, make_key, plain_key
+from voicetraits.store import Store, plain_key
 
 #: Of clips that are packed closer than wav and FLAC. Measured as SPACE_FACTOR was, on 18 minutes of MP3 at 49 kbit/s:
 #: 6.6 MB of clips, 7.2 of archives, 19.7 of audio shards and 10.8 of features make 5.7. The other lossy formats are
@@ -192,7 +193,8 @@ class Repacked:
 
     @cached_property
     def _code(self) -> str:
-        return make_key(versions=("soundfile",))
+        # Not of all that is loaded: a mix finds what a corpus alone has packed.
+        return key_of(modules=[__name__, type(self._layout).__module__], versions=("soundfile",))
 
 
 def space_factor(plan: Plan) -> float:

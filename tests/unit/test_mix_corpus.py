@@ -7,6 +7,7 @@ import pytest
 
 from support.corpora import archives_in, metadata_of, params_with, run_scrape
 from support.layouts import audiomnist, librispeech, tarred
+from support.project import Project
 from support.submissions import submission
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.opening import open_corpus
@@ -71,14 +72,15 @@ def test_limits_of_a_corpus_and_of_all(parts: list, raw: Path, store: Store) -> 
     assert sum(name.startswith("audiomnist.") for name in whole) == 2
 
 
-def test_what_is_stored_by_a_corpus_alone_serves_the_mix(
-    folder: Path, parts: list, raw: Path, store: Store, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run_scrape("librispeech", raw, store, url=str(folder))
-    run_scrape("voxforge", raw, store, url=str(folder / "voxforge"))
-    capsys.readouterr()
-    run_scrape("mix", raw, store, of=parts)
-    assert "8 of 8 archives selected, 6 of them already stored; 2 to fetch" in capsys.readouterr().out
+def test_what_is_stored_by_a_corpus_alone_serves_the_mix(folder: Path, parts: list, project: Project) -> None:
+    """In processes of their own, as stages are: each has loaded other modules."""
+    project.set_params(corpus="librispeech", corpora__librispeech__url=str(folder))
+    project.run("scrape")
+    project.set_params(corpus="voxforge", corpora__voxforge__url=str(folder / "voxforge"))
+    project.run("scrape")
+    project.set_params(corpus="mix", corpora__mix__of=parts)
+    done = project.run("scrape")
+    assert "8 of 8 archives selected, 6 of them already stored; 2 to fetch" in done.stdout
 
 
 def test_sources_of_a_mix(parts: list, raw: Path, store: Store, tmp_path: Path) -> None:

@@ -322,8 +322,9 @@ def test_what_cannot_be_served_is_one_line(models, tmp_path):
         port = str(taken.getsockname()[1])
         assert "serve: cannot listen at 127.0.0.1" in only_line(serve("--models", str(models), "--port", port))
     assert "holds no saved model" in only_line(serve("--models", str(tmp_path), "--port", port))
+    (tmp_path / "gradio.py").write_text("raise ModuleNotFoundError\n")  # as where it is not installed
     assert "the page needs Gradio: start it with `make app`" in only_line(
-        serve("--models", str(models), "--port", port)
+        serve("--models", str(models), "--port", port, PYTHONPATH=str(tmp_path))
     )
 
 
