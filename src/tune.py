@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from voicetraits import params, stage
 from voicetraits.classes import CLASSES
+from voicetraits.code import key_of
 from voicetraits.errors import ParameterError
 from voicetraits.examples import read_splits
 from voicetraits.features.table import read_features
@@ -24,7 +25,7 @@ from voicetraits.models.net_names import NETS
 from voicetraits.parallel import Workers
 from voicetraits.params_file import write_values
 from voicetraits.splitting import speaker_groups
-from voicetraits.store import ComputeParams, Store, make_key
+from voicetraits.store import ComputeParams, Store
 from voicetraits.tuning.clips import features_of, tuning_folds, without_tested
 from voicetraits.tuning.objective import rows_of, validation_uar
 from voicetraits.tuning.space import TuneParams, read_space, section_of
@@ -52,10 +53,10 @@ def main() -> None:
     )
     subject = subject_of(model, all_params, metadata, folds, seed)
     space = read_space(all_params, subject)
-    key = make_key(
+    key = key_of(
+        model, target, digest_of(subject, all_params, folds), dict(subject.now), repr(space), seed,
+        modules=["voicetraits.tuning.study", "voicetraits.tuning.objective", *subject.modules],
         versions=("optuna", *subject.versions),
-        model=model, target=target, data=digest_of(subject, all_params, folds), now=dict(subject.now),
-        space=repr(space), seed=seed,
     )  # fmt: skip
     finished = run_study(
         validation_uar(subject, all_params, folds, classes=len(classes), seed=seed),

@@ -18,8 +18,8 @@ _LIBRARY = "voicetraits"
 def key_of(*parts: Any, modules: Sequence[str], versions: Sequence[str]) -> str:
     """A key for the work store: sha256 over parts (as JSON has them), code, releases of distributions and machine.
 
-    Unlike that of `store.make_key` it does not hang on what else a process has loaded: two stages that use the same
-    code find each other's work, and a run that finds half of its work done finds the rest too.
+    It does not hang on what else a process has loaded: two stages that use the same code find each other's work, and a
+    run that finds half of its work done finds the rest too.
 
     Args:
         modules: whose code counts, with all that they import.

@@ -18,13 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from voicetraits.audio import SAMPLE_RATE_HZ
+from voicetraits.code import key_of
 from voicetraits.corpus import archive_stem, selection_order
 from voicetraits.errors import DataError
 from voicetraits.files import link_or_copy, sha256_of, write_csv, write_parquet
 from voicetraits.parallel import Workers, map_in_workers
 from voicetraits.pieces import Pieces, write_pieces
 from voicetraits.quarantine import Reason, SetAside
-from voicetraits.store import Store, make_key, plain_key
+from voicetraits.store import Store, plain_key
 from voicetraits.unpacking import ExtractParams, Unpacked, unpack
 
 _VERSIONS = ("numpy", "pyarrow", "soundfile", "soxr")
@@ -140,9 +141,8 @@ def extract(raw: Path, out: Path, params: ExtractParams, *, store: Store, worker
     sources = list_sources(raw)
     step = params.archives_per_shard
     shards = [sources[start : start + step] for start in range(0, len(sources), step)]
-    # A key hangs on the modules that are loaded, so it is made here: a worker process loads fewer. How many archives
-    # share a shard changes nothing in what an archive gives.
-    base = make_key(params=asdict(params) | {"archives_per_shard": None}, versions=_VERSIONS)
+    # How many archives share a shard changes nothing in what an archive gives.
+    base = key_of(asdict(params) | {"archives_per_shard": None}, modules=[__name__], versions=_VERSIONS)
     make = partial(_stored_shard, base=base, params=params, store=store)
     tables = []
     entries = map_in_workers(make, shards, workers=workers, description="extract", unit="shard")

@@ -13,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from voicetraits.code import key_of
 from voicetraits.errors import DataError
 from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
 from voicetraits.features.table import write_description
 from voicetraits.files import link_or_copy, sha256_of, write_parquet
 from voicetraits.parallel import Workers, map_in_workers
 from voicetraits.pieces import Pieces, write_pieces
-from voicetraits.store import Store, make_key, plain_key
+from voicetraits.store import Store, plain_key
 
 _VERSIONS = ("numba", "numpy", "pyarrow", "scipy")
 _KIND = "features"  # of entries in the work store
@@ -60,7 +61,7 @@ def featurize(
     shards = sorted(audio.glob("part-*.parquet"))
     if not shards:
         raise DataError(f"{audio} holds no part-*.parquet; run `dvc repro extract`")
-    base = make_key(params=asdict(params), versions=_VERSIONS)
+    base = key_of(asdict(params), modules=[__name__], versions=_VERSIONS)
     make = partial(_stored_shard, base=base, params=params, store=store)
     entries = map_in_workers(make, shards, workers=workers, description="featurize", unit="shard")
     counts = []

@@ -19,9 +19,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import uuid4
 
 import platformdirs
@@ -177,25 +176,6 @@ class Store:
 
     def _entry(self, kind: str, key: str) -> Path:
         return self.root / kind / key[:2] / key
-
-
-def make_key(*, versions: tuple[str, ...] = (), **parts: Any) -> str:
-    """A key for an entry: sha256 over the named inputs and params, and over the code and libraries that make it.
-
-    The code is every module of this library that is loaded now, which is what the calling stage depends on; `versions`
-    names the distributions whose release may change the bytes (`numpy`, `soxr`). Call it in the stage's own process: a
-    worker process has loaded less, and its keys would change with the number of workers.
-    """
-    library = Path(__file__).parent
-    code = {
-        name: sha256_of(Path(module.__file__))
-        for name, module in sorted(sys.modules.items())
-        if name.startswith("voicetraits") and module.__file__ and Path(module.__file__).is_relative_to(library)
-    }
-    machine = [platform.system(), platform.machine()]
-    libraries = {name: version(name) for name in versions}
-    content = {"parts": parts, "code": code, "libraries": libraries, "machine": machine}
-    return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def plain_key(*parts: str) -> str:

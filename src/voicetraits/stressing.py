@@ -1,18 +1,19 @@
 """What models see of clips under each condition, computed in parallel, each finished shard kept in the work store."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from voicetraits.augmentation.pitch import Voice
+from voicetraits.code import key_of
 from voicetraits.conditions import hear
 from voicetraits.errors import DataError
 from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
@@ -21,7 +22,7 @@ from voicetraits.front_ends.front_end import FrontEnd
 from voicetraits.models.saved import Config
 from voicetraits.net_inputs import front_end_of
 from voicetraits.parallel import Workers, map_in_workers
-from voicetraits.store import Store, make_key, plain_key
+from voicetraits.store import Store, plain_key
 
 _VERSIONS = ("numba", "numpy", "praat-parselmouth", "pyarrow", "scipy", "soxr")
 _KIND = "stress"  # of entries in the work store
@@ -37,6 +38,7 @@ class Functionals:
     """
 
     setting: str
+    module: ClassVar[str] = FeatureExtractor.__module__
 
     @classmethod
     def of(cls, params: Mapping[str, object]) -> "Functionals":
@@ -64,6 +66,10 @@ class NetInput:
     front_end: str
     setting: str
 
+    @property
+    def module(self) -> str:
+        return type(self._front_end).__module__
+
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """(n,) int16 → float32 of the front end's shape."""
         return self._front_end(samples.astype(np.float32) / 32768)
@@ -74,8 +80,8 @@ class NetInput:
 
 
 #: Makes a model's input of a clip, (n,) int16 → float32 of any shape. Frozen: equal ones make equal inputs, and `repr`
-#: says what they are.
-Maker = Callable[[np.ndarray], np.ndarray]
+#: says what they are; `module` names whose code makes them.
+Maker = Functionals | NetInput
 
 
 def maker_of(config: Config) -> Maker:
@@ -83,8 +89,6 @@ def maker_of(config: Config) -> Maker:
     if config.runtime is None:
         return Functionals.of(config.feature_params)
     (front_end,) = config.feature_names
-    # Made here as well, in the stage's own process: entries in the store are keyed by the modules that it has loaded.
-    front_end_of(front_end, config.feature_params)
     return NetInput(front_end, json.dumps(dict(config.feature_params), sort_keys=True))
 
 
@@ -127,10 +131,11 @@ class StressedClips:
         store: Store,
         workers: Workers | int | None,
     ) -> None:
-        base = make_key(versions=_VERSIONS)
-        kinds = [(condition, maker) for condition in conditions for maker in dict.fromkeys(makers)]
+        makers = list(dict.fromkeys(makers))
+        bases = {maker: key_of(repr(maker), modules=[__name__, maker.module], versions=_VERSIONS) for maker in makers}
+        kinds = [(condition, maker) for condition in conditions for maker in makers]
         shards = _clips_by_shard(audio, set(utterance_ids))
-        make = partial(_entries_of_shard, base=base, kinds=kinds, store=store)
+        make = partial(_entries_of_shard, bases=bases, kinds=kinds, store=store)
         made = map_in_workers(make, list(shards.items()), workers=workers, description="stress", unit="shard")
         by_shard = list(made)  # of each shard, an entry of each kind
         self._entries = {kind: [entries[i] for entries in by_shard] for i, kind in enumerate(kinds)}
@@ -157,7 +162,7 @@ def _clips_by_shard(audio: Path, wanted: set[str]) -> dict[Path, tuple[str, ...]
 
 
 def _entries_of_shard(
-    task: tuple[Path, tuple[str, ...]], *, base: str, kinds: Sequence[tuple[str, Maker]], store: Store
+    task: tuple[Path, tuple[str, ...]], *, bases: Mapping[Maker, str], kinds: Sequence[tuple[str, Maker]], store: Store
 ) -> list[Path]:
     """The store's entry for each kind of inputs of these clips of a shard.
 
@@ -166,7 +171,7 @@ def _entries_of_shard(
     """
     shard, utterance_ids = task
     digest = sha256_of(shard)
-    keys = {(name, maker): plain_key(base, digest, name, repr(maker), *utterance_ids) for name, maker in kinds}
+    keys = {(name, maker): plain_key(bases[maker], digest, name, *utterance_ids) for name, maker in kinds}
     entries = {kind: store.get(_KIND, key) for kind, key in keys.items()}
     missing = [kind for kind, entry in entries.items() if entry is None]
     if missing:

@@ -13,7 +13,7 @@ import pytest
 
 from voicetraits import store as store_module
 from voicetraits.errors import DataError
-from voicetraits.store import ComputeParams, Store, make_key, plain_key
+from voicetraits.store import ComputeParams, Store, plain_key
 
 SRC = Path(store_module.__file__).parents[1]
 KEY = plain_key("a key")
@@ -205,44 +205,6 @@ def test_a_root_that_cannot_be(tmp_path, monkeypatch):
         DataError, match=r"the work store .*file/store cannot be made \(.*\); .* VOICETRAITS_CACHE name"
     ):
         Store()
-
-
-def test_keys_change_with_everything_that_makes_an_entry(monkeypatch):
-    key = make_key(audio="1", params={"a": 1, "b": 0.5})
-    assert key == make_key(params={"b": 0.5, "a": 1}, audio="1")
-    assert len(key) == 64
-    others = [
-        make_key(audio="2", params={"a": 1, "b": 0.5}),
-        make_key(audio="1", params={"a": 1, "b": 0.25}),
-        make_key(audio="1", params={"a": 1}),
-        make_key(audio="1", params={"a": 1, "b": 0.5}, versions=("numpy",)),
-        make_key(other="1", params={"a": 1, "b": 0.5}),
-    ]
-    monkeypatch.setattr(store_module.platform, "machine", lambda: "another")
-    others.append(make_key(audio="1", params={"a": 1, "b": 0.5}))
-    assert len({key, *others}) == 7
-
-
-def test_keys_change_with_the_code(tmp_path):
-    """A copy of the library in another place has the same keys; an edit to a module that is loaded changes them."""
-    library = tmp_path / "voicetraits"
-    library.mkdir()
-    for name in ("__init__", "store", "files", "params", "errors"):
-        (library / f"{name}.py").write_bytes((SRC / f"voicetraits/{name}.py").read_bytes())
-    code = "from voicetraits.store import make_key; print(make_key(a=1))"
-
-    def key(src: Path) -> str:
-        environment = {**os.environ, "PYTHONPATH": str(src)}
-        command = [sys.executable, "-c", code]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-
-    here, there = key(SRC), key(tmp_path)
-    assert here == there
-    (library / "unused.py").write_text("# not loaded")
-    assert key(tmp_path) == there
-    with open(library / "files.py", "a") as file:
-        file.write("# an edit\n")
-    assert key(tmp_path) != there
 
 
 def test_plain_keys_keep_their_parts_apart():

@@ -28,11 +28,12 @@ from pydantic import Field
 from scipy import fft, signal
 from scipy.io import wavfile
 
+from voicetraits.code import key_of
 from voicetraits.corpus import Archive, Fetched
 from voicetraits.files import sha256_of
 from voicetraits.parallel import Workers, map_in_workers
 from voicetraits.params import section
-from voicetraits.store import Store, make_key, plain_key
+from voicetraits.store import Store, plain_key
 
 RATE_HZ = 16000
 CLIPS = 4  # in a submission
@@ -706,7 +707,7 @@ class Corpus:
 
     @cached_property
     def _code(self) -> str:
-        return make_key(versions=("numpy", "scipy", "soundfile"))
+        return key_of(modules=[__name__], versions=("numpy", "scipy", "soundfile"))
 
 
 def _make(store: Store, seed: int, task: tuple[Submission, str]) -> Path:

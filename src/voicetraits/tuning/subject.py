@@ -27,7 +27,8 @@ class Subject:
     Attributes:
         section: of params.yaml; what is found is written there.
         now: each key that may be tried, with its value today.
-        versions: distributions whose release may change the results.
+        modules: whose code may change the results.
+        versions: distributions whose release may change them.
         read: the whole of params.yaml → the model's params.
         inputs: the model's params → what it sees of all clips.
         new_model: (params, inputs, number of classes) → an untrained model.
@@ -35,6 +36,7 @@ class Subject:
 
     section: str
     now: Mapping[str, Any]
+    modules: Sequence[str]
     versions: Sequence[str]
     read: Callable[[Mapping[str, Any]], Any]
     inputs: Callable[[Any], "FeatureTable | NetInputs"]
@@ -62,6 +64,7 @@ def on_features(section: str, module: ModuleType, all_params: Mapping[str, Any],
     return Subject(
         section,
         asdict(read(all_params)),
+        [module.Model.__module__],
         module.Model.versions,
         read,
         inputs=lambda _: features,
@@ -111,7 +114,8 @@ def on_audio(
     start_tensorflow(today.training)
     shared = {field.name: getattr(today.training, field.name) for field in fields(Training)}
     now = {key: value for key, value in {**shared, **asdict(today.net)}.items() if key not in _NOT_TRIED}
-    return Subject(f"net.{name}", now, Net.versions, read, inputs, new_model)
+    modules = [module.__name__, Net.__module__]
+    return Subject(f"net.{name}", now, modules, Net.versions, read, inputs, new_model)
 
 
 def _replaced(content: Mapping[str, Any], section: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:
