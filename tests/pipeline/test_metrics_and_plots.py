@@ -102,6 +102,7 @@ def test_all_figures_one_a_line(finished: DvcProject):
         assert 0 <= float(now) <= 1
 
 
+@pytest.mark.slow
 def test_diffs_are_tables_of_what_changed(without_age: tuple[DvcProject, Done]):
     project, _ = without_age
     header, *rows = (line.split() for line in project.dvc("metrics", "diff").stdout.splitlines())
@@ -170,6 +171,7 @@ def test_pictures_need_neither_a_browser_nor_a_network(working_copy: DvcProject)
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 
+@pytest.mark.slow
 def test_a_skipped_target_leaves_the_other_charts_whole(without_age: tuple[DvcProject, Done]):
     project, _ = without_age
     charts = charts_of(project)
@@ -181,6 +183,7 @@ def test_a_skipped_target_leaves_the_other_charts_whole(without_age: tuple[DvcPr
         assert len(charts[name]) == ("/gender/" in name)
 
 
+@pytest.mark.slow
 def test_a_comparison_with_another_version(without_age: tuple[DvcProject, Done]):
     project, _ = without_age
     compared = project.dvc("plots", "diff", "HEAD", "--json")

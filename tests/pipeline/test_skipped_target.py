@@ -1,8 +1,11 @@
 """A target with too few speakers is skipped and everything else works; and going back takes all from DVC's cache."""
 
 import pandas as pd
+import pytest
 
 from support.dvc_project import STAGES, Done, DvcProject
+
+pytestmark = pytest.mark.slow  # a second run of the whole graph
 
 
 def test_a_target_with_one_class_left_is_skipped(without_age: tuple[DvcProject, Done]):
