@@ -1,30 +1,18 @@
-"""Writes values into params.yaml and leaves every comment where it is."""
+"""Writes values into params.yaml as `dvc exp run -S` does, which leaves every comment where it is."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.representer import RoundTripRepresenter
 
 from voicetraits.files import written_aside
-
-
-class _Representer(RoundTripRepresenter):
-    """Writes null as `null`, as the file has it, and not as nothing."""
-
-
-_Representer.add_representer(
-    type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null")
-)
 
 
 def write_values(path: Path, values: Mapping[str, Any]) -> None:
     """Set dotted keys; of a section that is there, new ones are added at its end."""
     yaml = YAML()
-    yaml.Representer = _Representer
-    yaml.preserve_quotes, yaml.width = True, 4096
-    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.default_flow_style = False
     content = yaml.load(path)
     for key, value in values.items():
         *sections, name = key.split(".")
