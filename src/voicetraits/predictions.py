@@ -53,9 +53,10 @@ def predict_test_clips(
         differences = known_raw - raw, known_stated - model.calibration.apply(known_raw)
         difference = max(np.abs(own).max() for own in differences)
         if not all(np.abs(own).max() <= _TOLERANCE for own in differences):
+            stage = stage_of(model.config, target)
             raise ModelError(
                 f"{folder / f'fold-{fold}'} does not reproduce its stored test predictions (largest difference "
-                f"{difference:.2g}); train it again with `dvc repro --force train_{model.config.model}`"
+                f"{difference:.2g}); train it again with `dvc repro --force --single-item {stage}`"
             )
         stated = model.calibration.apply(raw)
         columns = {
@@ -91,6 +92,11 @@ def predict_baselines(
             columns = {f"p_{label}": probabilities[:, k] for k, label in enumerate(classes)}
             tables.setdefault(name, []).append(test.assign(fold=fold, **columns))
     return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+
+
+def stage_of(config: saved.Config, target: str) -> str:
+    """Name in dvc.yaml of the stage that trains a saved model."""
+    return f"train_net@{config.model}-{target}" if config.runtime else f"train_{config.model}@{target}"
 
 
 def by_speaker(clips: pd.DataFrame) -> pd.DataFrame:

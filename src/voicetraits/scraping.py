@@ -14,6 +14,9 @@ from voicetraits.files import folder_anew, link_or_copy, write_csv
 from voicetraits.parallel import Workers
 from voicetraits.store import Store
 
+#: Kinds of entries in the store that later stages make of archives.
+_MADE_OF_ARCHIVES = ("audio", "features")
+
 
 def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: Workers | int | None) -> dict[str, Any]:
     """Fill `folder` with exactly the selected archives, `manifest.csv` and `failed.csv`; what it counted.
@@ -33,7 +36,7 @@ def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: Wor
     selected = select(distinct, corpus.limit)
     missing = [archive for archive in selected if not corpus.is_stored(archive, store)]
     needed = estimate_bytes(selected, missing)
-    space = None if needed is None else round(needed * mean_space_factor(missing))
+    space = estimate_space(selected, missing, made=store.bytes_of(*_MADE_OF_ARCHIVES))
     print(_announcement(len(offered), len(selected), len(missing), needed, space), flush=True)
     if space:
         require_space(space, [store.root, folder], key)
@@ -105,6 +108,18 @@ def estimate_bytes(selected: Sequence[Archive], missing: Sequence[Archive]) -> i
     return round(sum(mean if archive.bytes is None else archive.bytes for archive in missing))
 
 
+def estimate_space(selected: Sequence[Archive], missing: Sequence[Archive], *, made: int) -> int | None:
+    """Bytes that all stages will still put on the disk; None where no size is known.
+
+    That is the missing archives, and what is made of all that are selected, less `made`: what the store holds of that
+    already. It may be of other archives, which nobody can tell before they are read.
+    """
+    to_fetch, whole = estimate_bytes(selected, missing), estimate_bytes(selected, selected)
+    if to_fetch is None or whole is None:
+        return None
+    return to_fetch + max(0, round(whole * (mean_space_factor(selected) - 1)) - made)
+
+
 def mean_space_factor(archives: Sequence[Archive]) -> float:
     """Bytes that all stages put on the disk for each byte of the archives: the mean, weighted by size."""
     sizes = [1 if archive.bytes is None else archive.bytes for archive in archives]
@@ -141,13 +156,12 @@ def human_bytes(count: float) -> str:
 def _announcement(offered: int, selected: int, missing: int, needed: int | None, space: int | None) -> str:
     text = f"scrape: {selected} of {offered} archives selected, {selected - missing} of them already stored"
     if not missing:
-        return f"{text}; nothing to fetch"
-    if needed is None or space is None:
-        return f"{text}; {missing} to fetch, of unknown size"
-    return (
-        f"{text}; {missing} to fetch, about {human_bytes(needed)}; "
-        f"all stages will need about {human_bytes(space)} of disk"
-    )
+        text = f"{text}; nothing to fetch"
+    elif needed is None:
+        text = f"{text}; {missing} to fetch, of unknown size"
+    else:
+        text = f"{text}; {missing} to fetch, about {human_bytes(needed)}"
+    return f"{text}; all stages will need about {human_bytes(space)} of disk" if space else text
 
 
 def _too_many(failed: Sequence[Fetched], selected: int, max_failed_share: float, key: str) -> str:

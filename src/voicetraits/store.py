@@ -95,6 +95,11 @@ class Store:
         """Folders of all entries of a kind, unchecked; each is named by its key."""
         return sorted(path for path in (self.root / kind).glob("??/*") if (path / _SUMS).exists())
 
+    def bytes_of(self, *kinds: str) -> int:
+        """The size of all entries of these kinds."""
+        files = (path for kind in kinds for path in (self.root / kind).glob("??/*/*"))
+        return sum(path.stat().st_size for path in files)
+
     def put(self, kind: str, key: str, fill: Callable[[Path], None]) -> Path:
         """Let `fill` write an entry's files into an empty folder, then make it an entry at once, by renaming it."""
         aside = self._new_aside()

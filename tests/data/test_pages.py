@@ -29,6 +29,23 @@ def test_the_readme_quotes_the_results_on_real_speech():
         assert row in pages, row
 
 
+def test_the_readme_draws_and_describes_every_stage():
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    _, drawing, rest = README.split("## The graph")[1].split("```", 2)
+    described = set(re.findall(r"^\| (\w+) \|", rest.split("\n## ")[0], re.MULTILINE)) - {"stage"}
+    assert set(re.findall(r"[a-z_]{4,}", re.sub(r"@\S+", "", drawing))) == stages.keys() == described
+
+
+def test_the_data_card_has_every_out():
+    card = (ROOT / "data/README.md").read_text(encoding="utf-8")
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    outs = [Path(out).parts for stage in stages.values() for out in stage.get("outs", []) if isinstance(out, str)]
+    names = {parts[1] for parts in outs if parts[0] == "data"}
+    assert {"raw", "splits.csv", "report"} < names
+    for name in names:
+        assert re.search(rf"^\| `{name}[`/]", card, re.MULTILINE), name
+
+
 def test_the_feature_tables_are_current(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     page = describe_features.PAGE.read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,12 @@ import pytest
 import evaluate
 import train_softmax
 import train_tfdf
+from support import dvc_project
 from support.dataset import FEATURES, SPEAKERS, TEST_CLIPS, write_dataset, write_features
 from voicetraits.errors import DataError, ModelError, ParameterError
 from voicetraits.features.table import read_features
 from voicetraits.models import saved
+from voicetraits.predictions import stage_of
 
 STAGES = {"train_softmax": train_softmax, "train_tfdf": train_tfdf, "evaluate": evaluate}
 MODELS = ("softmax", "tfdf")
@@ -391,10 +394,15 @@ def test_predictions_that_are_not_reproduced(finished, run, change):
     before = files(finished.folder / "metrics")
     with pytest.raises(ModelError, match=(
         r"data/models/tfdf/gender/fold-0 does not reproduce its stored test predictions \(largest difference .*\); "
-        r"train it again with `dvc repro --force train_tfdf"
+        r"train it again with `dvc repro --force --single-item train_tfdf@gender`"
     )):  # fmt: skip
         run("evaluate")
     assert files(finished.folder / "metrics") == before
+
+
+def test_a_stage_to_run_again_is_one_of_the_graph():
+    for model, runtime in (("softmax", None), ("tfdf", None), ("voicenet", "net_runtime")):
+        assert stage_of(SimpleNamespace(model=model, runtime=runtime), "gender") in dvc_project.STAGES
 
 
 def test_a_model_of_another_split(finished, run):

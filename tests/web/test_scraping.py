@@ -25,7 +25,7 @@ from voicetraits.corpus import Archive, selection_order
 from voicetraits.errors import DataError, ParameterError, VoicetraitsError
 from voicetraits.opening import open_corpus
 from voicetraits.scraping import estimate_bytes, human_bytes, mean_space_factor, scrape
-from voicetraits.store import Store
+from voicetraits.store import Store, plain_key
 
 ARCHIVES = make_archives(12)
 ORDER = sorted(ARCHIVES, key=selection_order)
@@ -382,11 +382,19 @@ def test_says_beforehand_what_it_will_take(
         "all stages will need about 240 kB of disk\n"
     )
     run(server.url, raw, store, limit=6)
-    assert "6 of 12 archives selected, 4 of them already stored; 2 to fetch, about 40.1 kB" in capsys.readouterr().out
-    run(server.url, raw, store, limit=6)
     assert capsys.readouterr().out == (
-        "scrape: 6 of 12 archives selected, 6 of them already stored; nothing to fetch\n"
+        "scrape: 6 of 12 archives selected, 4 of them already stored; 2 to fetch, about 40.1 kB; "
+        "all stages will need about 280 kB of disk\n"
     )
+    run(server.url, raw, store, limit=6)
+    nothing = "scrape: 6 of 12 archives selected, 6 of them already stored; nothing to fetch"
+    assert capsys.readouterr().out == f"{nothing}; all stages will need about 240 kB of disk\n"
+    store.put("audio", plain_key("shards"), lambda folder: (folder / "part").write_bytes(bytes(140_000)))
+    run(server.url, raw, store, limit=6)
+    assert capsys.readouterr().out == f"{nothing}; all stages will need about 100 kB of disk\n"
+    store.put("features", plain_key("shards"), lambda folder: (folder / "part").write_bytes(bytes(140_000)))
+    run(server.url, raw, store, limit=6)
+    assert capsys.readouterr().out == f"{nothing}\n"
 
 
 def test_a_page_without_sizes_costs_a_few_requests(
@@ -450,8 +458,13 @@ def test_a_disk_that_is_too_small(
 def test_a_small_disk_is_enough_for_what_is_stored(
     server: FaultServer, raw: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With the archives alone it is not: what is made of them has no room."""
+    usage = namedtuple("usage", "total used free")
     run(server.url, raw, store)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: (0, 0, 0))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, 0))
+    with pytest.raises(DataError, match=r"is too small: all stages need about 48\d kB, 0 B are free"):
+        run(server.url, raw, store)
+    store.put("audio", plain_key("shards"), lambda folder: (folder / "part").write_bytes(bytes(500_000)))
     assert run(server.url, raw, store)["archives"] == 12
 
 
@@ -476,9 +489,8 @@ def test_a_disk_that_gets_full(
     server: FaultServer, raw: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
 ) -> None:
     url = server.url if kind == "server" else write_folder(tmp_path / "mirror")
-    monkeypatch.setattr(
-        "voicetraits.scraping.mean_space_factor", lambda archives: 0.1
-    )  # the check beforehand would stop it
+    # The check beforehand would stop it.
+    monkeypatch.setattr("voicetraits.scraping.estimate_space", lambda selected, missing, made: 0)
     store = Store(small_disk / "store")
     with pytest.raises(OSError) as error:
         run(url, raw, store)
