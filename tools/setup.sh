@@ -28,6 +28,6 @@ if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 
     "$python" -m venv .venv || fail "could not make .venv with $python; see the lines above"
 fi
 
-echo "setup: installing requirements.txt into .venv (about 3 GB, a few minutes the first time)"
+echo "setup: installing requirements.txt into .venv (about 4 GB, a few minutes the first time)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt ||
     fail "the installation failed; see the lines above (no network? a full disk?) and run make again"

@@ -4,6 +4,7 @@ import os
 import queue
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -81,6 +82,8 @@ def _map_in_processes(
 ) -> Iterator[Result]:
     count = min(count or os.cpu_count() or 1, max(len(tasks), 1))
     calls = (joblib.delayed(function)(task) for task in tasks)
+    # A worker that has grown by 300 MB, or had nothing to do for minutes, is replaced: nobody need act on that.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     try:
         yield from joblib.Parallel(n_jobs=count, return_as="generator", pre_dispatch="2*n_jobs")(calls)
     except joblib.externals.loky.process_executor.BrokenProcessPool:

@@ -99,6 +99,20 @@ def test_who_ends_early_leaves_no_thread_at_work():
     assert stopped.is_set() and not any(thread.is_alive() for thread in working)
 
 
+def grow(megabytes: int) -> int:
+    """Keeps more and more memory, for longer than loky leaves unchecked."""
+    vars(os).setdefault("kept", []).append(bytearray(os.urandom(1024)) * (megabytes * 1024))
+    time.sleep(1.1)
+    return os.getpid()
+
+
+@pytest.mark.slow
+def test_a_worker_that_grows_is_replaced_without_a_word(recwarn):
+    made_by = list(map_in_workers(grow, [350] * 6, workers=2, description="grow", unit="task"))
+    assert len(set(made_by)) > 2
+    assert [str(one.message) for one in recwarn] == []
+
+
 def test_no_bar_where_nobody_watches(capfd):
     run(partial(fail_at, 9), range(3), 2)
     assert capfd.readouterr() == ("", "")
