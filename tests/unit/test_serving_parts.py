@@ -14,7 +14,7 @@ from support.served import file_of, save_models
 from support.sounds import noise
 from voicetraits.errors import DataError, ModelError, ParameterError
 from voicetraits.inference.answers import Refusal
-from voicetraits.serving import fragments, uploads, words
+from voicetraits.serving import fragments, page_inputs, uploads, words
 from voicetraits.serving.catalogue import default_of, models_in
 from voicetraits.serving.drift import WINDOW, AnswerDrift, FeatureDrift
 from voicetraits.serving.problems import STATUS, Kind, Problem
@@ -192,6 +192,38 @@ def test_an_upload_is_read_once_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(FileNotFoundError):
         uploads.take(upload, tmp_path)
+
+
+@pytest.fixture
+def beside(tmp_path):
+    """An upload folder, a secret beside it, and ways that lead from the one to the other."""
+    folder, secret = tmp_path / "uploads", tmp_path / "secret.wav"
+    (folder / "digest").mkdir(parents=True)
+    (folder / "digest" / "voice.wav").write_bytes(b"sound")
+    secret.write_bytes(b"secret")
+    (folder / "link.wav").symlink_to(secret)
+    (folder / "up").symlink_to(tmp_path)
+    ways = [secret, folder / ".." / "secret.wav", folder / "link.wav", folder / "up" / "secret.wav", folder]
+    return folder, [*ways, Path(os.path.relpath(secret)), folder / "digest"]
+
+
+def test_only_uploads_are_read(beside):
+    folder, ways = beside
+    for way in ways:
+        with pytest.raises(FileNotFoundError):
+            uploads.take(way, folder)
+        with pytest.raises(ValueError, match="no upload's"):
+            page_inputs.check([None, {"value": [{"path": str(way)}]}], folder)
+    assert (folder.parent / "secret.wav").read_bytes() == b"secret"
+    inside = folder / "digest" / "voice.wav"
+    page_inputs.check([{"path": str(inside), "meta": {"_type": "gradio.FileData"}}, "tfdf"], folder)
+    page_inputs.check([{"path": str(folder / "digest" / "gone.wav")}, None], folder)
+    for told in ({"path": str(inside), "is_stream": True}, {"path": ["/etc/hostname"]}):
+        with pytest.raises(ValueError, match="no path of a file"):
+            page_inputs.check([told], folder)
+    with pytest.raises(ValueError, match="an address"):
+        page_inputs.check([{"path": "http://192.0.2.1/voice.wav"}], folder)
+    assert uploads.take(inside, folder) == b"sound"
 
 
 def test_uploads_that_nobody_asks_about_go(tmp_path):
