@@ -137,7 +137,7 @@ def test_a_recording_is_answered_within_two_seconds(page: Page, server: AppServe
 def test_files_are_dropped(page: Page, server: AppServer):
     opened(page, server)
     drop(page, "<b>low</b>.wav", voices()["male"])
-    expect(page.locator("#answer")).to_contain_text(re.compile(r"\bmale: 1"), timeout=15_000)
+    expect(page.locator("#answer .said", has_text=re.compile(r"^male: 1"))).to_be_visible(timeout=15_000)
     expect(page.locator("#details img")).to_be_visible(timeout=30_000)
     assert page.locator("#answer b").count() == 0
     drop(page, "notes.txt", b"path,label\n" * 20)
