@@ -1,5 +1,6 @@
 """Parts of the service and the page that need no server."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from voicetraits.inference.answers import Refusal
 from voicetraits.serving import fragments, page_inputs, uploads, words
 from voicetraits.serving.catalogue import default_of, models_in
 from voicetraits.serving.drift import WINDOW, AnswerDrift, FeatureDrift
+from voicetraits.serving.page_door import PageDoor
 from voicetraits.serving.problems import STATUS, Kind, Problem
 from voicetraits.serving.settings import Settings, is_loopback
 from voicetraits.serving.sniffing import kind_of
@@ -205,6 +207,43 @@ def beside(tmp_path):
     (folder / "up").symlink_to(tmp_path)
     ways = [secret, folder / ".." / "secret.wav", folder / "link.wav", folder / "up" / "secret.wav", folder]
     return folder, [*ways, Path(os.path.relpath(secret)), folder / "digest"]
+
+
+def test_the_page_takes_so_many_files_at_a_time_and_gradio_s_other_routes_are_closed():
+    async def ask():
+        may_end = asyncio.Event()
+
+        async def app(scope, receive, send):
+            if scope["path"].endswith("upload"):
+                await may_end.wait()
+            await send({"type": "http.response.start", "status": 200})
+
+        async def status_of(path):
+            told = []
+
+            async def receive():
+                return {"type": "http.request", "body": b"", "more_body": False}
+
+            async def send(message):
+                told.append(message)
+
+            await door({"type": "http", "path": path}, receive, send)
+            return told[0]["status"]
+
+        door = PageDoor(app, uploads=2)
+        uploading = [asyncio.create_task(status_of("/gradio_api/upload")) for _ in range(2)]
+        await asyncio.sleep(0)
+        busy = [await status_of(path) for path in ("/gradio_api/upload", "/gradio_api/upload/", "/v1/predict")]
+        may_end.set()
+        ended = await asyncio.gather(*uploading)
+        closed = [
+            await status_of(f"/gradio_api/{path}")
+            for path in ("file=http://192.0.2.1/a", "proxy=x", "process_recording", "run-history/buckets", "//upload")
+        ]
+        return busy, [*ended, await status_of("/gradio_api/upload"), await status_of("/gradio_api/queue/join")], closed
+
+    busy, free, closed = asyncio.run(ask())
+    assert busy == [429, 429, 200] and set(free) == {200} and set(closed) == {404}
 
 
 def test_only_uploads_are_read(beside):

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request
 
@@ -263,6 +264,19 @@ def test_an_address_in_an_uploads_place_is_not_fetched(server: AppServer, tmp_pa
     (folder / "link.wav").unlink()
     assert server.files() == []  # nothing was copied to where it can be fetched
     assert secret.is_file()
+
+
+def test_what_the_page_does_not_call_is_closed(server: AppServer):
+    for path in (
+        "file=http://192.0.2.1/voice.wav",
+        "run-history/buckets",
+        "component_server",
+        "deep_link",
+        "vibe-code",
+    ):
+        with pytest.raises(HTTPError) as caught:
+            _OPENER.open(f"{server.url}/gradio_api/{path}", timeout=3)
+        assert caught.value.code == 404 and b"the page has no such address" in caught.value.read(), path
 
 
 OFFLINE = """

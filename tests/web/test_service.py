@@ -144,31 +144,49 @@ def test_other_addresses_and_methods(client):
     assert client.get("/v1/predict").json()["error"] == "method_not_allowed"
 
 
-def test_a_body_that_trickles_is_given_up(models):
+def asked(engine, path, part, headers=()):
+    """Status and body of a POST whose body comes in parts like this one, 50 ms apart, and never ends."""
+
     async def ask():
         sent = []
         scope = {
-            "type": "http", "method": "POST", "path": "/v1/predict", "raw_path": b"/v1/predict", "query_string": b"",
-            "headers": [(b"host", b"127.0.0.1")], "scheme": "http", "server": ("127.0.0.1", 80), "root_path": "",
-            "http_version": "1.1", "client": ("127.0.0.1", 1),
+            "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "headers": [(b"host", b"127.0.0.1"), *headers], "scheme": "http", "server": ("127.0.0.1", 80),
+            "root_path": "", "http_version": "1.1", "client": ("127.0.0.1", 1),
         }  # fmt: skip
 
         async def receive():
             await asyncio.sleep(0.05)
-            return {"type": "http.request", "body": b"R", "more_body": True}
+            return {"type": "http.request", "body": part, "more_body": True}
 
         async def send(message):
             sent.append(message)
 
+        begin = time.monotonic()
         await app_of(engine)(scope, receive, send)
-        return sent
+        return sent[0]["status"], sent[1]["body"], time.monotonic() - begin
 
-    engine = Engine(settings_of(models, upload_seconds=0.2), LEARNT)
     try:
-        sent = asyncio.run(ask())
+        return asyncio.run(asyncio.wait_for(ask(), 20))
     finally:
         engine.close()
-    assert sent[0]["status"] == 408 and b"too_slow_upload" in sent[1]["body"]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "token"),
+    [
+        ("/v1/predict", (), None),
+        ("/v1/predict", ((b"host", b"elsewhere.example"),), None),
+        ("/v1/predict", (), TOKEN),
+        ("/login", (), TOKEN),
+    ],
+    ids=["a sound", "from elsewhere", "no token", "a login"],
+)
+@pytest.mark.parametrize("part", [b"R", b""], ids=["byte by byte", "without a byte"])
+def test_a_body_that_trickles_is_given_up(models, path, headers, token, part):
+    engine = Engine(settings_of(models, upload_seconds=0.2, token=token), LEARNT)
+    status, body, seconds = asked(engine, path, part, headers)
+    assert status == 408 and b"too_slow_upload" in body and 0.2 <= seconds < 2
 
 
 def test_more_requests_than_places_are_told_to_come_again(client):
@@ -284,6 +302,26 @@ def test_a_browser_logs_in(guarded):
     assert TOKEN not in cookie and "HttpOnly" in cookie and "samesite=strict" in cookie.lower()
     assert guarded.get("/docs", headers=browser).status_code == 200
     guarded.cookies.clear()
+
+
+def test_a_login_that_holds_more_than_a_token_is_turned_away(guarded):
+    parts = (b"token=" + bytes(1000) for _ in range(9))
+    for content in (b"token=" + TOKEN.encode() + bytes(4096), parts):
+        response = guarded.post("/login", content=content)
+        assert (response.status_code, response.json()["error"]) == (413, "too_large")
+        assert "4096" in response.json()["reason"] and "set-cookie" not in response.headers
+
+
+def test_a_login_leads_to_where_something_is(guarded):
+    done = guarded.post("/login", data={"token": TOKEN})
+    assert (done.status_code, done.url.path) == (200, "/docs")  # there is no page
+    guarded.cookies.clear()
+
+
+def test_what_is_too_large_is_told_before_the_token_is_asked_for(models):
+    with served(models, token=TOKEN, max_body_bytes=1000) as client:
+        assert client.post("/v1/predict", content=bytes(1001)).status_code == 413
+        assert client.post("/v1/predict", content=bytes(1000)).status_code == 401
 
 
 def test_an_error_of_ours_is_told_as_one(client, monkeypatch, capsys):

@@ -13,6 +13,8 @@ from voicetraits.serving.training_set import TrainingSet
 
 #: Requests that may go on after Ctrl-C.
 _LAST_SECONDS = 5
+#: Of clients, all of which may be slow; more get 503. Half of the files that a process may mostly have open.
+_MOST_CONNECTIONS = 512
 
 
 def run(settings: Settings, training_set: TrainingSet) -> None:
@@ -30,8 +32,9 @@ def run(settings: Settings, training_set: TrainingSet) -> None:
         print(f"http://{host}:{settings.port}/ ({what}, its description at /docs); Ctrl-C ends it", flush=True)
         # No access log: addresses are the only thing of a user's that it would hold.
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=_LAST_SECONDS, server_header=False
-        )
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=_LAST_SECONDS, server_header=False,
+            limit_concurrency=_MOST_CONNECTIONS,
+        )  # fmt: skip
         try:
             uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:
