@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from support.app_server import _OPENER, ROOT, AppServer, chromium
-from support.served import file_of, save_models, voices
+from support.served import file_of, save_models, voices, write_lock
 from support.sounds import RATE_HZ
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,10 @@ ANSWER_SECONDS = 2.0
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_models(tmp_path_factory.mktemp("models"))
+    project = tmp_path_factory.mktemp("project")
+    models = save_models(project / "models")
+    write_lock(project, models)
+    return models
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +174,7 @@ def test_a_long_file_has_a_timeline_and_another_model_is_asked(page: Page, serve
     told = page.locator("#answer td:nth-child(3)").all_inner_texts()
     assert told == ["male", "(no speech)", "female"]
     expect(page.locator("#details img")).to_be_visible(timeout=30_000)
+    expect(page.locator("#details h2").first).to_have_text("The sound: the first 60 of 68 s")
     picture(page, "page-timeline")
     no_upload_is_left(server)
 

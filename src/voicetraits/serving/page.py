@@ -135,7 +135,10 @@ class _Hearing:
                 predicted = await engine.predict(model, sound, segments=True, via="page")
                 classes = {target: config.classes for target, config in engine.models[model].configs.items()}
                 remark = words.SYNTHETIC if engine.training_set.is_synthetic else ""
-                answer = fragments.answers(predicted.prediction, classes, name=name, model=model, remark=remark)
+                labels = words.labels_of(engine.training_set)
+                answer = fragments.answers(
+                    predicted.prediction, classes, name=name, model=model, labels=labels, remark=remark
+                )
                 yield answer, fragments.note("Drawing pictures …")
                 try:
                     looked = await engine.look(model, sound)
@@ -145,7 +148,8 @@ class _Hearing:
         except Problem as problem:
             yield fragments.problem(words.problem_of(problem)), ""
             return
-        yield answer, fragments.looks(looked.picture, looked.explanations, looked.unexplained)
+        seconds = predicted.prediction["duration_seconds"]
+        yield answer, fragments.looks(looked, duration_seconds=seconds, labels=labels)
 
 
 def _sweeping(lifespan, folder: Path):

@@ -9,7 +9,7 @@ from voicetraits.errors import DataError
 from voicetraits.serving.app import app_of
 from voicetraits.serving.engine import Engine
 from voicetraits.serving.settings import Settings
-from voicetraits.serving.training_set import TrainingSet
+from voicetraits.serving.training_set import read_training_set
 
 #: Requests that may go on after Ctrl-C.
 _LAST_SECONDS = 5
@@ -17,14 +17,14 @@ _LAST_SECONDS = 5
 _MOST_CONNECTIONS = 512
 
 
-def run(settings: Settings, training_set: TrainingSet) -> None:
+def run(settings: Settings) -> None:
     """Serve; returns when the process is told to end.
 
     Raises:
-        DataError: the address cannot be had.
+        DataError: the address cannot be had, or dvc.lock above the models is damaged.
         ModelError: there is no model, or a worker does not start.
     """
-    with closing(_listen(settings)) as listener, closing(Engine(settings, training_set)) as engine:
+    with closing(_listen(settings)) as listener, closing(_engine_of(settings)) as engine:
         app = app_of(engine)
         engine.wait_until_ready()
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -39,6 +39,10 @@ def run(settings: Settings, training_set: TrainingSet) -> None:
             uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:
             return  # that is how it ends
+
+
+def _engine_of(settings: Settings) -> Engine:
+    return Engine(settings, read_training_set(settings.models))
 
 
 def _listen(settings: Settings) -> socket.socket:
