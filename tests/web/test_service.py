@@ -354,6 +354,22 @@ def test_other_machines_are_not_served_without_a_token(models, token, said):
     assert line.startswith("serve: ") and said in line
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "most"),
+    [
+        ("--max-body-mib", "inf", "4096"),
+        ("--max-audio-seconds", "nan", "86400"),
+        ("--upload-seconds", "1e300", "86400"),
+        ("--work-seconds", "inf", "86400"),
+    ],
+)
+def test_settings_that_are_no_bounds_are_told_of(models, setting, value, most):
+    done = serve("--models", str(models), "--no-page", setting, value)
+    told = " ".join(done.stderr.replace("│", " ").split())
+    assert done.returncode == 2 and f"Invalid value for '{setting}'" in told and most in told
+    assert "Traceback" not in told
+
+
 @pytest.mark.slow
 def test_what_cannot_be_served_is_one_line(models, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
