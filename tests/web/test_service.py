@@ -1,29 +1,33 @@
 """The service, asked in this process: answers, limits, errors, who may ask, what Prometheus reads."""
 
 import asyncio
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from support.served import file_of, save_models, settings_of, voice, voices
 from support.sounds import RATE_HZ, noise
 from voicetraits.inference.predictor import Predictor
+from voicetraits.serving import running
 from voicetraits.serving.app import app_of
 from voicetraits.serving.engine import Engine
 from voicetraits.serving.problems import Problem
-from voicetraits.serving.training_set import TrainingSet
+from voicetraits.serving.training_set import UNKNOWN, TrainingSet
 
 HERE = "http://127.0.0.1:7860"
 TOKEN = "0123456789abcdef"
@@ -333,6 +337,52 @@ def test_an_error_of_ours_is_told_as_one(client, monkeypatch, capsys):
     monkeypatch.setattr(client.engine, "predict", None)
     response = TestClient(client.app, base_url=HERE, raise_server_exceptions=False).post("/v1/predict", content=voice())
     assert (response.status_code, response.json()["error"]) == (500, "failed")
+
+
+def status_of_health(port):
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status
+
+
+def test_connections_that_say_nothing_do_not_pile_up(models, monkeypatch):
+    started = []
+
+    class Server(uvicorn.Server):
+        def __init__(self, config):
+            super().__init__(config)
+            started.append(self)
+
+    monkeypatch.setattr(running.uvicorn, "Server", Server)
+    monkeypatch.setattr(running, "_MOST_CONNECTIONS", 3)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    thread = threading.Thread(target=running.run, args=(settings_of(models, port=port),))
+    thread.start()
+    try:
+        while thread.is_alive() and not (started and started[0].started):
+            time.sleep(0.05)
+        with ExitStack() as silent:
+            assert status_of_health(port) == 200
+            for _ in range(3):
+                silent.enter_context(socket.create_connection(("127.0.0.1", port)))
+            assert status_of_health(port) == 503
+    finally:
+        for server in started:
+            server.should_exit = True
+        thread.join(20)
+    assert started and not thread.is_alive()
+
+
+def test_where_nothing_is_known_of_what_models_learnt_from(models):
+    engine = Engine(settings_of(models), UNKNOWN)
+    try:
+        client = TestClient(app_of(engine), base_url=HERE)
+        told = client.get("/v1/models").json()
+        assert told["corpus"] is None and not told["is_synthetic"]
+        assert "answer_drift{" not in client.get("/metrics").text
+    finally:
+        engine.close()
 
 
 def serve(*arguments, **env):
