@@ -1,6 +1,7 @@
 # The service, with the models of data/models, after `dvc repro` or `dvc pull`:
 #   docker build --tag voicetraits .
-#   docker run --rm --publish 8000:8000 --env VOICETRAITS_TOKEN=<a long secret> voicetraits
+#   export VOICETRAITS_TOKEN="$(openssl rand -hex 24)"; echo "$VOICETRAITS_TOKEN"
+#   docker run --rm --publish 8000:8000 --env VOICETRAITS_TOKEN voicetraits
 # It refuses to start without a token, since it can be reached from outside. Files that DVC has linked from a cache on
 # another disk cannot be copied: `dvc unprotect data/models` first.
 FROM python:3.11-slim

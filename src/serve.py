@@ -13,9 +13,9 @@ import typer
 from voicetraits import stage
 from voicetraits.serving.settings import Settings
 
-#: What the models learnt from stands here.
-LOCK, SPLIT = Path("dvc.lock"), Path("metrics/split.json")
 MEBIBYTE = 1 << 20
+#: What memory and timers bear; infinity is beyond.
+MOST_MEBIBYTES, DAY_SECONDS = 4096, 86_400
 
 
 def serve(
@@ -27,18 +27,18 @@ def serve(
     page: Annotated[bool, typer.Option(help="whether to serve the page as well")] = Settings.page,
     workers: Annotated[int, typer.Option(min=1, help="processes that decode and predict")] = Settings.workers,
     concurrent: Annotated[int, typer.Option(min=1, help="requests at a time; more get 429")] = Settings.concurrent,
-    max_body_mib: Annotated[float, typer.Option(min=0.001, help="MiB of a request; more get 413")] = (
-        Settings.max_body_bytes / MEBIBYTE
-    ),
-    max_audio_seconds: Annotated[float, typer.Option(min=1, help="of a sound; more get 413")] = (
+    max_body_mib: Annotated[
+        float, typer.Option(min=0.001, max=MOST_MEBIBYTES, help="MiB of a request; more get 413")
+    ] = (Settings.max_body_bytes / MEBIBYTE),
+    max_audio_seconds: Annotated[float, typer.Option(min=1, max=DAY_SECONDS, help="of a sound; more get 413")] = (
         Settings.max_audio_seconds
     ),
-    upload_seconds: Annotated[float, typer.Option(min=0.1, help="for a body to arrive; more get 408")] = (
-        Settings.upload_seconds
-    ),
-    work_seconds: Annotated[float, typer.Option(min=0.1, help="to decode and predict; more get 503")] = (
-        Settings.work_seconds
-    ),
+    upload_seconds: Annotated[
+        float, typer.Option(min=0.1, max=DAY_SECONDS, help="for a body to arrive; more get 408")
+    ] = (Settings.upload_seconds),
+    work_seconds: Annotated[
+        float, typer.Option(min=0.1, max=DAY_SECONDS, help="to decode and predict; more get 503")
+    ] = (Settings.work_seconds),
 ) -> None:
     """Serve a page and /v1/predict. VOICETRAITS_TOKEN, if set, is what clients must show."""
     settings = Settings(
@@ -54,11 +54,9 @@ def serve(
         upload_seconds=upload_seconds,
         work_seconds=work_seconds,
     )
-    # Here, since each worker loads this file again, and needs none of it.
-    from voicetraits.serving.running import run
-    from voicetraits.serving.training_set import read_training_set
+    from voicetraits.serving.running import run  # here, since each worker loads this file again, and needs none of it
 
-    run(settings, read_training_set(LOCK, SPLIT))
+    run(settings)
 
 
 def main() -> None:

@@ -1,15 +1,18 @@
 """Tiny saved models and sounds for tests of the service."""
 
 import io
+import json
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import soundfile
+import yaml
 
 from support.saved_models import EXTRACTOR, save_softmax
 from support.sounds import RATE_HZ
 from voicetraits.corpora import demo
+from voicetraits.run_lock import md5_of
 from voicetraits.serving.settings import Settings
 
 
@@ -19,6 +22,34 @@ def save_models(folder: Path) -> Path:
         save_softmax(folder / "one", target)
     save_softmax(folder / "other", "gender")
     return folder
+
+
+def write_lock(project: Path, models: Path, *, corpus: str = "demo", youth: int = 18, senior: int = 65) -> dict:
+    """Write dvc.lock and metrics/split.json as the run would have that made these models; returns the lock.
+
+    Args:
+        project: above `models`.
+        models: as `save_models` makes them, with folders of targets in each.
+        youth, senior: youth_below_years, senior_from_years.
+    """
+    split = {"gender": {"train": {"female": {"clips": 30, "speakers": 3}, "male": {"clips": 10, "speakers": 2}}}}
+    (project / "metrics").mkdir(exist_ok=True)
+    (project / "metrics/split.json").write_text(json.dumps(split))
+    params = {"corpus": corpus, "metadata": {"youth_below_years": youth, "senior_from_years": senior}}
+    learnt_from = [{"path": "data/metadata.parquet", "md5": "ab"}]
+    stages = {
+        "parse_metadata": {"params": {"params.yaml": params}, "outs": learnt_from},
+        "split": {"deps": learnt_from, "outs": [_out(project, project / "metrics/split.json")]},
+    }
+    for folder in sorted(models.glob("*/*/")):
+        stages[f"train_{folder.parent.name}@{folder.name}"] = {"deps": learnt_from, "outs": [_out(project, folder)]}
+    lock = {"schema": "2.0", "stages": stages}
+    (project / "dvc.lock").write_text(yaml.safe_dump(lock))
+    return lock
+
+
+def _out(project: Path, path: Path) -> dict[str, str]:
+    return {"path": path.relative_to(project).as_posix(), "md5": md5_of(path)}
 
 
 def settings_of(models: Path, **changed) -> Settings:

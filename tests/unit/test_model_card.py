@@ -18,9 +18,10 @@ from voicetraits.corpora import audiomnist, common_voice, demo, folder, librispe
 from voicetraits.errors import DataError
 from voicetraits.inference.loading import identity_of
 from voicetraits.models import saved
+from voicetraits.run_lock import check_current, md5_of
 from voicetraits.shipping.card import card, notice
 from voicetraits.shipping.contents import models_in
-from voicetraits.shipping.evidence import Evidence, check_current, gather, md5_of
+from voicetraits.shipping.evidence import Evidence, gather
 from voicetraits.shipping.licences import licence_of, meanings
 
 GPL = "These files are free software under the terms of the GNU General Public License, version 3"

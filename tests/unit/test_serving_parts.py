@@ -1,5 +1,6 @@
 """Parts of the service and the page that need no server."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -8,19 +9,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from support.saved_models import save_softmax
-from support.served import file_of, save_models
+from support.served import file_of, save_models, write_lock
 from support.sounds import noise
 from voicetraits.errors import DataError, ModelError, ParameterError
 from voicetraits.inference.answers import Refusal
-from voicetraits.serving import fragments, uploads, words
+from voicetraits.run_lock import md5_of
+from voicetraits.serving import fragments, page_inputs, uploads, words
 from voicetraits.serving.catalogue import default_of, models_in
 from voicetraits.serving.drift import WINDOW, AnswerDrift, FeatureDrift
+from voicetraits.serving.page_door import PageDoor
 from voicetraits.serving.problems import STATUS, Kind, Problem
 from voicetraits.serving.settings import Settings, is_loopback
 from voicetraits.serving.sniffing import kind_of
-from voicetraits.serving.training_set import TrainingSet, read_training_set
+from voicetraits.serving.tasks import Looked
+from voicetraits.serving.training_set import UNKNOWN, TrainingSet, read_training_set
 
 SRC = Path(words.__file__).parents[2]
 TOKEN = "0123456789abcdef"
@@ -115,27 +120,68 @@ def test_which_models_there_are(tmp_path):
         models_in(tmp_path)
 
 
-def test_what_the_models_learnt_from(tmp_path):
-    lock, split = tmp_path / "dvc.lock", tmp_path / "split.json"
-    assert read_training_set(lock, split) == TrainingSet(None, {}, {})
-    assert "not known" in words.trained_on(read_training_set(lock, split))
-    lock.write_text("stages: {scrape: {params: {params.yaml: {corpus: demo}}}}")
-    split.write_text(
-        '{"gender": {"train": {"female": {"clips": 30, "speakers": 3}, "male": {"clips": 10, "speakers": 2}}}}'
-    )
-    read = read_training_set(lock, split)
+@pytest.fixture
+def learnt(tmp_path):
+    """A project with models that learnt from the demo corpus."""
+    models = save_models(tmp_path / "data/models")
+    return tmp_path, models, write_lock(tmp_path, models, youth=16, senior=70)
+
+
+def test_what_the_models_learnt_from(learnt, monkeypatch):
+    project, models, _ = learnt
+    read = read_training_set(models)
     assert read.is_synthetic and read.shares("gender") == {"female": 0.75, "male": 0.25} and read.shares("age") == {}
+    assert words.labels_of(read)["adult"] == "adult (16 to 69)"
     told = words.trained_on(read)
     assert "3 speakers labelled female" in told and "never heard a person" in told
+    assert read_training_set(models / "other") == read  # one kind of them
+    monkeypatch.chdir(models / "one")
+    assert read_training_set(Path("..")) == read
+    (project / "elsewhere").symlink_to(models)
+    assert read_training_set(project / "elsewhere") == UNKNOWN  # the lock tells of no output there
+
+
+def test_models_of_another_run_have_learnt_from_what_is_not_known(learnt, tmp_path_factory, monkeypatch):
+    project, models, lock = learnt
+    monkeypatch.chdir(project)
+    other = save_models(tmp_path_factory.mktemp("other"))
+    assert read_training_set(other) == UNKNOWN  # whatever lies in the working directory
+    config = models / "one/age/final/config.yaml"
+    before = config.read_text()
+    config.write_text(before + "\n")
+    assert read_training_set(models) == UNKNOWN
+    assert read_training_set(models / "other").corpus == "demo"
+    config.write_text(before)
+    assert read_training_set(models).corpus == "demo"
+    lock["stages"]["parse_metadata"] |= {"outs": [{"path": "data/metadata.parquet", "md5": "cd"}]}
+    (project / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert read_training_set(models) == UNKNOWN  # the metadata are newer than the models
+    told = words.trained_on(UNKNOWN)
+    assert "not known" in told and words.labels_of(UNKNOWN) == {}
+
+
+def test_counts_of_another_run_are_not_told(learnt):
+    project, models, _ = learnt
+    split = project / "metrics/split.json"
+    split.write_text(split.read_text().replace("30", "31"))
+    read = read_training_set(models)
+    assert (read.corpus, read.clips, read.speakers, read.senior_from_years) == ("demo", {}, {}, 70)
+    split.unlink()
+    assert read_training_set(models) == read
+
+
+def test_a_damaged_lock_is_told_of(learnt):
+    project, models, lock = learnt
+    split = project / "metrics/split.json"
     split.write_text("[")
+    lock["stages"]["split"]["outs"][0]["md5"] = md5_of(split)
+    (project / "dvc.lock").write_text(yaml.safe_dump(lock))
     with pytest.raises(DataError, match=r"split\.json is damaged"):
-        read_training_set(lock, split)
-
-
-def test_the_committed_run_is_read():
-    root = SRC.parent
-    read = read_training_set(root / "dvc.lock", root / "metrics/split.json")
-    assert read.is_synthetic and sum(read.shares("gender").values()) == pytest.approx(1)
+        read_training_set(models)
+    for text in ("stages: [", "{}", "stages: {train: {outs: [{path: a}]}}"):
+        (project / "dvc.lock").write_text(text)
+        with pytest.raises(DataError, match=r"dvc\.lock is damaged"):
+            read_training_set(models)
 
 
 def test_everything_has_plain_words_and_a_status():
@@ -156,17 +202,18 @@ def prediction(**changed):
     return {"duration_seconds": 20.0, "answers": {"gender": answer}, "segments": {"gender": segments}}
 
 
+LABELS = words.labels_of(TrainingSet("demo", {}, {}, 18, 65))
 CLASSES = {"gender": ("female", "male")}
 
 
 def test_answers_on_the_page():
-    shown = fragments.answers(prediction(), CLASSES, name="<img src=x>.wav", model="tfdf")
+    shown = fragments.answers(prediction(), CLASSES, name="<img src=x>.wav", model="tfdf", labels=LABELS)
     assert "male: 90% sure" in shown and "110 Hz" in shown and "<img" not in shown and "&lt;img" in shown
     assert shown.count("<tr>") == 3 and "remark" not in shown
-    shown = fragments.answers(prediction(), CLASSES, name="x", model="tfdf", remark=words.SYNTHETIC)
+    shown = fragments.answers(prediction(), CLASSES, name="x", model="tfdf", labels=LABELS, remark=words.SYNTHETIC)
     assert "has heard no people" in shown
     refused = prediction(label=None, confidence=None, probabilities=None, refusal=Refusal.NO_SPEECH, f0_median_hz=None)
-    shown = fragments.answers(refused, CLASSES, name="x", model="tfdf")
+    shown = fragments.answers(refused, CLASSES, name="x", model="tfdf", labels=LABELS)
     assert "No answer" in shown and "No voice was heard" in shown and "(no speech)" in shown and "pitch" not in shown
     assert "<script>" not in fragments.problem("<script>")
 
@@ -179,9 +226,23 @@ def test_what_there_is_to_see():
             "share_below": 0.1, "contribution": 1.5,
         }],
     }  # fmt: skip
-    shown = fragments.looks(b"png", {"gender": explanation}, None)
+    shown = fragments.looks(Looked(b"png", 60.0, {"gender": explanation}, None), duration_seconds=60.0, labels=LABELS)
     assert "110 Hz" in shown and "for it, 1.50" in shown and "a &lt;b&gt;" in shown and "cG5n" in shown
-    assert "where it listens" in fragments.looks(b"png", {}, "the cnn model sees no features")
+    assert "of 60 s" not in shown and "<h2>The sound</h2>" in shown
+    unexplained = Looked(b"png", 60.0, {}, "the cnn model sees no features")
+    assert "where it listens" in fragments.looks(unexplained, duration_seconds=60.0, labels=LABELS)
+    cut = fragments.looks(unexplained, duration_seconds=89.6, labels=LABELS)
+    assert "<h2>The sound: the first 60 of 90 s</h2>" in cut
+    assert cut.count("the first 60 of 90 s") == 3  # the heading, and what is read aloud of the picture and its frame
+
+
+def test_age_groups_are_told_with_their_ages_where_these_are_known():
+    answer = {"label": "senior", "probabilities": {"adult": 0.1, "senior": 0.9}}
+    classes, plain = {"gender": ("adult", "senior")}, {"name": "x", "model": "tfdf"}
+    known = fragments.answers(prediction(**answer), classes, labels=LABELS, **plain)
+    assert "senior (65 and over): 90% sure" in known and "adult (18 to 64)" in known
+    unknown = fragments.answers(prediction(**answer), classes, labels={}, **plain)
+    assert "senior: 90% sure" in unknown and "(18" not in unknown and "65" not in unknown
 
 
 def test_an_upload_is_read_once_and_leaves_nothing(tmp_path):
@@ -192,6 +253,75 @@ def test_an_upload_is_read_once_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(FileNotFoundError):
         uploads.take(upload, tmp_path)
+
+
+@pytest.fixture
+def beside(tmp_path):
+    """An upload folder, a secret beside it, and ways that lead from the one to the other."""
+    folder, secret = tmp_path / "uploads", tmp_path / "secret.wav"
+    (folder / "digest").mkdir(parents=True)
+    (folder / "digest" / "voice.wav").write_bytes(b"sound")
+    secret.write_bytes(b"secret")
+    (folder / "link.wav").symlink_to(secret)
+    (folder / "up").symlink_to(tmp_path)
+    ways = [secret, folder / ".." / "secret.wav", folder / "link.wav", folder / "up" / "secret.wav", folder]
+    return folder, [*ways, Path(os.path.relpath(secret)), folder / "digest"]
+
+
+def test_the_page_takes_so_many_files_at_a_time_and_gradio_s_other_routes_are_closed():
+    async def ask():
+        may_end = asyncio.Event()
+
+        async def app(scope, receive, send):
+            if scope["path"].endswith("upload"):
+                await may_end.wait()
+            await send({"type": "http.response.start", "status": 200})
+
+        async def status_of(path):
+            told = []
+
+            async def receive():
+                return {"type": "http.request", "body": b"", "more_body": False}
+
+            async def send(message):
+                told.append(message)
+
+            await door({"type": "http", "path": path}, receive, send)
+            return told[0]["status"]
+
+        door = PageDoor(app, uploads=2)
+        uploading = [asyncio.create_task(status_of("/gradio_api/upload")) for _ in range(2)]
+        await asyncio.sleep(0)
+        busy = [await status_of(path) for path in ("/gradio_api/upload", "/gradio_api/upload/", "/v1/predict")]
+        may_end.set()
+        ended = await asyncio.gather(*uploading)
+        closed = [
+            await status_of(f"/gradio_api/{path}")
+            for path in ("file=http://192.0.2.1/a", "proxy=x", "process_recording", "run-history/buckets", "//upload")
+        ]
+        return busy, [*ended, await status_of("/gradio_api/upload"), await status_of("/gradio_api/queue/join")], closed
+
+    busy, free, closed = asyncio.run(ask())
+    assert busy == [429, 429, 200] and set(free) == {200} and set(closed) == {404}
+
+
+def test_only_uploads_are_read(beside):
+    folder, ways = beside
+    for way in ways:
+        with pytest.raises(FileNotFoundError):
+            uploads.take(way, folder)
+        with pytest.raises(ValueError, match="no upload's"):
+            page_inputs.check([None, {"value": [{"path": str(way)}]}], folder)
+    assert (folder.parent / "secret.wav").read_bytes() == b"secret"
+    inside = folder / "digest" / "voice.wav"
+    page_inputs.check([{"path": str(inside), "meta": {"_type": "gradio.FileData"}}, "tfdf"], folder)
+    page_inputs.check([{"path": str(folder / "digest" / "gone.wav")}, None], folder)
+    for told in ({"path": str(inside), "is_stream": True}, {"path": ["/etc/hostname"]}):
+        with pytest.raises(ValueError, match="no path of a file"):
+            page_inputs.check([told], folder)
+    with pytest.raises(ValueError, match="an address"):
+        page_inputs.check([{"path": "http://192.0.2.1/voice.wav"}], folder)
+    assert uploads.take(inside, folder) == b"sound"
 
 
 def test_uploads_that_nobody_asks_about_go(tmp_path):

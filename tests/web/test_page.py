@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request
 
@@ -17,7 +18,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from support.app_server import _OPENER, ROOT, AppServer, chromium
-from support.served import file_of, save_models, voices
+from support.served import file_of, save_models, voices, write_lock
 from support.sounds import RATE_HZ
 
 pytestmark = pytest.mark.slow
@@ -31,7 +32,10 @@ ANSWER_SECONDS = 2.0
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_models(tmp_path_factory.mktemp("models"))
+    project = tmp_path_factory.mktemp("project")
+    models = save_models(project / "models")
+    write_lock(project, models)
+    return models
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +141,7 @@ def test_a_recording_is_answered_within_two_seconds(page: Page, server: AppServe
 def test_files_are_dropped(page: Page, server: AppServer):
     opened(page, server)
     drop(page, "<b>low</b>.wav", voices()["male"])
-    expect(page.locator("#answer")).to_contain_text("male: 1", timeout=15_000)
+    expect(page.locator("#answer .said", has_text=re.compile(r"^male: 1"))).to_be_visible(timeout=15_000)
     expect(page.locator("#details img")).to_be_visible(timeout=30_000)
     assert page.locator("#answer b").count() == 0
     drop(page, "notes.txt", b"path,label\n" * 20)
@@ -170,6 +174,7 @@ def test_a_long_file_has_a_timeline_and_another_model_is_asked(page: Page, serve
     told = page.locator("#answer td:nth-child(3)").all_inner_texts()
     assert told == ["male", "(no speech)", "female"]
     expect(page.locator("#details img")).to_be_visible(timeout=30_000)
+    expect(page.locator("#details h2").first).to_have_text("The sound: the first 60 of 68 s")
     picture(page, "page-timeline")
     no_upload_is_left(server)
 
@@ -227,23 +232,55 @@ def test_with_a_token_the_page_asks_for_it(page: Page, models: Path, tmp_path: P
         assert TOKEN not in server.log()
 
 
-def test_an_address_in_an_uploads_place_is_not_fetched(server: AppServer):
-    """Gradio alone would: the page's events take a path, and an address counts as one."""
+def joined(server: AppServer, data: list, function: int, session: str) -> str:
+    """What the page is told of an event with these inputs."""
+    body = json.dumps({"data": data, "fn_index": function, "session_hash": session}).encode()
+    headers = {"Content-Type": "application/json"}
+    _OPENER.open(Request(f"{server.url}/gradio_api/queue/join", body, headers)).read()
+    told = _OPENER.open(f"{server.url}/gradio_api/queue/data?session_hash={session}", timeout=30)
+    return told.read().decode()
+
+
+def test_an_address_in_an_uploads_place_is_not_fetched(server: AppServer, tmp_path: Path):
+    """Gradio alone would, and read any file of this user's: the page's events take a path, and an address is one."""
     config = json.load(_OPENER.open(f"{server.url}/config"))
     called = [one["id"] for one in config["dependencies"] if len(one["inputs"]) == 2]  # a path, and a model
-    for number, function in enumerate(called):
-        file = {"path": "http://192.0.2.1/voice.wav", "meta": {"_type": "gradio.FileData"}}
-        asked = {"data": [file, "one"], "fn_index": function, "session_hash": f"session{number}"}
-        body = json.dumps(asked).encode()
-        headers = {"Content-Type": "application/json"}
-        _OPENER.open(Request(f"{server.url}/gradio_api/queue/join", body, headers)).read()
-        begin = time.monotonic()
-        told = (
-            _OPENER.open(f"{server.url}/gradio_api/queue/data?session_hash=session{number}", timeout=30).read().decode()
-        )
-        assert '"success":false' in told.replace(" ", "") and time.monotonic() - begin < 3
-        assert "an address in an upload" in server.log()
-    assert called
+    assert len(called) == 2  # the recorder's, and the file's
+    secret = tmp_path / "secret.wav"
+    secret.write_bytes(voices()["male"])
+    (folder,) = server.temporary.glob("voicetraits-uploads-*")
+    (folder / "link.wav").symlink_to(secret)
+    places = {
+        "http://192.0.2.1/voice.wav": "an address in an upload",
+        str(secret): "a path that is no upload's",
+        os.path.relpath(secret, ROOT): "a path that is no upload's",
+        f"{folder}/{os.path.relpath(secret, folder)}": "a path that is no upload's",
+        str(folder / "link.wav"): "a path that is no upload's",
+    }
+    for number, (place, said) in enumerate(places.items()):
+        for function in called:
+            file = {"path": place, "meta": {"_type": "gradio.FileData"}}
+            for slot, data in enumerate(([file, "one"], [None, file], [{**file, "is_stream": True}, "one"])):
+                logged, begin = len(server.log()), time.monotonic()
+                told = joined(server, data, function, f"session{number}-{function}-{slot}")
+                assert '"success":false' in told.replace(" ", "") and time.monotonic() - begin < 3
+                assert (said if slot < 2 else "no path of a file") in server.log()[logged:]
+    (folder / "link.wav").unlink()
+    assert server.files() == []  # nothing was copied to where it can be fetched
+    assert secret.is_file()
+
+
+def test_what_the_page_does_not_call_is_closed(server: AppServer):
+    for path in (
+        "file=http://192.0.2.1/voice.wav",
+        "run-history/buckets",
+        "component_server",
+        "deep_link",
+        "vibe-code",
+    ):
+        with pytest.raises(HTTPError) as caught:
+            _OPENER.open(f"{server.url}/gradio_api/{path}", timeout=3)
+        assert caught.value.code == 404 and b"the page has no such address" in caught.value.read(), path
 
 
 OFFLINE = """

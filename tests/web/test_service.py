@@ -1,29 +1,33 @@
 """The service, asked in this process: answers, limits, errors, who may ask, what Prometheus reads."""
 
 import asyncio
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from support.served import file_of, save_models, settings_of, voice, voices
 from support.sounds import RATE_HZ, noise
 from voicetraits.inference.predictor import Predictor
+from voicetraits.serving import running
 from voicetraits.serving.app import app_of
 from voicetraits.serving.engine import Engine
 from voicetraits.serving.problems import Problem
-from voicetraits.serving.training_set import TrainingSet
+from voicetraits.serving.training_set import UNKNOWN, TrainingSet
 
 HERE = "http://127.0.0.1:7860"
 TOKEN = "0123456789abcdef"
@@ -144,31 +148,49 @@ def test_other_addresses_and_methods(client):
     assert client.get("/v1/predict").json()["error"] == "method_not_allowed"
 
 
-def test_a_body_that_trickles_is_given_up(models):
+def asked(engine, path, part, headers=()):
+    """Status and body of a POST whose body comes in parts like this one, 50 ms apart, and never ends."""
+
     async def ask():
         sent = []
         scope = {
-            "type": "http", "method": "POST", "path": "/v1/predict", "raw_path": b"/v1/predict", "query_string": b"",
-            "headers": [(b"host", b"127.0.0.1")], "scheme": "http", "server": ("127.0.0.1", 80), "root_path": "",
-            "http_version": "1.1", "client": ("127.0.0.1", 1),
+            "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "headers": [(b"host", b"127.0.0.1"), *headers], "scheme": "http", "server": ("127.0.0.1", 80),
+            "root_path": "", "http_version": "1.1", "client": ("127.0.0.1", 1),
         }  # fmt: skip
 
         async def receive():
             await asyncio.sleep(0.05)
-            return {"type": "http.request", "body": b"R", "more_body": True}
+            return {"type": "http.request", "body": part, "more_body": True}
 
         async def send(message):
             sent.append(message)
 
+        begin = time.monotonic()
         await app_of(engine)(scope, receive, send)
-        return sent
+        return sent[0]["status"], sent[1]["body"], time.monotonic() - begin
 
-    engine = Engine(settings_of(models, upload_seconds=0.2), LEARNT)
     try:
-        sent = asyncio.run(ask())
+        return asyncio.run(asyncio.wait_for(ask(), 20))
     finally:
         engine.close()
-    assert sent[0]["status"] == 408 and b"too_slow_upload" in sent[1]["body"]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "token"),
+    [
+        ("/v1/predict", (), None),
+        ("/v1/predict", ((b"host", b"elsewhere.example"),), None),
+        ("/v1/predict", (), TOKEN),
+        ("/login", (), TOKEN),
+    ],
+    ids=["a sound", "from elsewhere", "no token", "a login"],
+)
+@pytest.mark.parametrize("part", [b"R", b""], ids=["byte by byte", "without a byte"])
+def test_a_body_that_trickles_is_given_up(models, path, headers, token, part):
+    engine = Engine(settings_of(models, upload_seconds=0.2, token=token), LEARNT)
+    status, body, seconds = asked(engine, path, part, headers)
+    assert status == 408 and b"too_slow_upload" in body and 0.2 <= seconds < 2
 
 
 def test_more_requests_than_places_are_told_to_come_again(client):
@@ -286,6 +308,26 @@ def test_a_browser_logs_in(guarded):
     guarded.cookies.clear()
 
 
+def test_a_login_that_holds_more_than_a_token_is_turned_away(guarded):
+    parts = (b"token=" + bytes(1000) for _ in range(9))
+    for content in (b"token=" + TOKEN.encode() + bytes(4096), parts):
+        response = guarded.post("/login", content=content)
+        assert (response.status_code, response.json()["error"]) == (413, "too_large")
+        assert "4096" in response.json()["reason"] and "set-cookie" not in response.headers
+
+
+def test_a_login_leads_to_where_something_is(guarded):
+    done = guarded.post("/login", data={"token": TOKEN})
+    assert (done.status_code, done.url.path) == (200, "/docs")  # there is no page
+    guarded.cookies.clear()
+
+
+def test_what_is_too_large_is_told_before_the_token_is_asked_for(models):
+    with served(models, token=TOKEN, max_body_bytes=1000) as client:
+        assert client.post("/v1/predict", content=bytes(1001)).status_code == 413
+        assert client.post("/v1/predict", content=bytes(1000)).status_code == 401
+
+
 def test_an_error_of_ours_is_told_as_one(client, monkeypatch, capsys):
     monkeypatch.setitem(client.engine.models, "forgotten", client.engine.models["one"])
     with pytest.raises(Problem) as caught:
@@ -295,6 +337,52 @@ def test_an_error_of_ours_is_told_as_one(client, monkeypatch, capsys):
     monkeypatch.setattr(client.engine, "predict", None)
     response = TestClient(client.app, base_url=HERE, raise_server_exceptions=False).post("/v1/predict", content=voice())
     assert (response.status_code, response.json()["error"]) == (500, "failed")
+
+
+def status_of_health(port):
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status
+
+
+def test_connections_that_say_nothing_do_not_pile_up(models, monkeypatch):
+    started = []
+
+    class Server(uvicorn.Server):
+        def __init__(self, config):
+            super().__init__(config)
+            started.append(self)
+
+    monkeypatch.setattr(running.uvicorn, "Server", Server)
+    monkeypatch.setattr(running, "_MOST_CONNECTIONS", 3)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    thread = threading.Thread(target=running.run, args=(settings_of(models, port=port),))
+    thread.start()
+    try:
+        while thread.is_alive() and not (started and started[0].started):
+            time.sleep(0.05)
+        with ExitStack() as silent:
+            assert status_of_health(port) == 200
+            for _ in range(3):
+                silent.enter_context(socket.create_connection(("127.0.0.1", port)))
+            assert status_of_health(port) == 503
+    finally:
+        for server in started:
+            server.should_exit = True
+        thread.join(20)
+    assert started and not thread.is_alive()
+
+
+def test_where_nothing_is_known_of_what_models_learnt_from(models):
+    engine = Engine(settings_of(models), UNKNOWN)
+    try:
+        client = TestClient(app_of(engine), base_url=HERE)
+        told = client.get("/v1/models").json()
+        assert told["corpus"] is None and not told["is_synthetic"]
+        assert "answer_drift{" not in client.get("/metrics").text
+    finally:
+        engine.close()
 
 
 def serve(*arguments, **env):
@@ -314,6 +402,22 @@ def only_line(done):
 def test_other_machines_are_not_served_without_a_token(models, token, said):
     line = only_line(serve("--models", str(models), "--host", "0.0.0.0", "--no-page", VOICETRAITS_TOKEN=token))
     assert line.startswith("serve: ") and said in line
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "most"),
+    [
+        ("--max-body-mib", "inf", "4096"),
+        ("--max-audio-seconds", "nan", "86400"),
+        ("--upload-seconds", "1e300", "86400"),
+        ("--work-seconds", "inf", "86400"),
+    ],
+)
+def test_settings_that_are_no_bounds_are_told_of(models, setting, value, most):
+    done = serve("--models", str(models), "--no-page", setting, value)
+    told = " ".join(done.stderr.replace("│", " ").split())
+    assert done.returncode == 2 and f"Invalid value for '{setting}'" in told and most in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.slow

@@ -33,10 +33,11 @@ class Access:
     Args:
         app: what comes behind.
         token: None where nobody has to show one.
+        home: where a browser goes that has shown it.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str | None) -> None:
-        self._app, self._token = app, token
+    def __init__(self, app: ASGIApp, *, token: str | None, home: str = "/") -> None:
+        self._app, self._token, self._home = app, token, home
         self._session = new(token.encode(), b"voicetraits page", "sha256").hexdigest() if token else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +55,12 @@ class Access:
                 await drain(receive)
                 await send_problem(Problem(Kind.WRONG_HOST, "this server answers to 127.0.0.1 and localhost"), send)
         elif request.url.path == LOGIN:
-            await (await self._login(request))(scope, receive, send)
+            try:
+                response = await self._login(request)
+            except Problem as problem:
+                await send_problem(problem, send)
+            else:
+                await response(scope, receive, send)
         elif request.url.path in _OPEN or self._may(request):
             await self._app(scope, receive, send)
         elif request.method == "GET" and "text/html" in request.headers.get("accept", ""):
@@ -74,18 +80,30 @@ class Access:
         return _COOKIE in cookies and _same(cookies[_COOKIE].value, self._session)
 
     async def _login(self, request: Request) -> HTMLResponse | RedirectResponse:
+        """Raises Problem where the form is too long."""
         if request.method != "POST":
             return HTMLResponse(_form(""))
-        body = b""
-        async for part in request.stream():
-            body = (body + part)[:_LONGEST_FORM_BYTES]
-        shown = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0]
+        shown = parse_qs((await _form_sent(request.receive)).decode("utf-8", "replace")).get("token", [""])[0]
         if not _same(shown, self._token):
             return HTMLResponse(_form("This is not the token."), status_code=401)
-        response = RedirectResponse("/", status_code=303)
+        response = RedirectResponse(self._home, status_code=303)
         is_https = request.url.scheme == "https"
         response.set_cookie(_COOKIE, self._session, httponly=True, samesite="strict", secure=is_https)
         return response
+
+
+async def _form_sent(receive: Receive) -> bytes:
+    """Raises Problem where it is too long; nothing beyond that is kept."""
+    body, is_whole = b"", False
+    while not is_whole:
+        message = await receive()
+        body += message.get("body", b"")
+        is_whole = not message.get("more_body", False)
+        if len(body) > _LONGEST_FORM_BYTES:
+            if not is_whole:
+                await drain(receive)
+            raise Problem(Kind.TOO_LARGE, f"a form of more than {_LONGEST_FORM_BYTES} bytes; send the token alone")
+    return body
 
 
 def _same(shown: str, wanted: str) -> bool:
@@ -116,4 +134,4 @@ input, button {{ font: inherit; width: 100%; box-sizing: border-box; padding: .5
 <body><h1>voicetraits</h1>{said}
 <form method="post" action="{LOGIN}"><label for="token">Token that this server was started with</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
-<button>Open the page</button></form></body></html>"""
+<button>Go on</button></form></body></html>"""

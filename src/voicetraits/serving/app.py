@@ -14,6 +14,7 @@ from voicetraits.serving.body_limit import BodyLimit
 from voicetraits.serving.counting import Counting
 from voicetraits.serving.documentation import page_of
 from voicetraits.serving.engine import Engine
+from voicetraits.serving.page_door import PageDoor
 from voicetraits.serving.problems import STATUS, Kind, Problem
 from voicetraits.serving.service import routes
 
@@ -42,13 +43,16 @@ def app_of(engine: Engine) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
-    if engine.settings.page:
+    settings, inner = engine.settings, app
+    if settings.page:
         from voicetraits.serving.page import mount  # Gradio takes seconds to load, and a plain service has none
 
         mount(app, engine)
-    settings = engine.settings
-    limited = BodyLimit(app, max_bytes=settings.max_body_bytes, seconds=settings.upload_seconds)
-    return Counting(Access(limited, token=settings.token), count=engine.figures.count_request)
+        inner = PageDoor(app, uploads=settings.concurrent)
+    guarded = Access(inner, token=settings.token, home="/" if settings.page else "/docs")
+    # Outside: who has not shown a token is given no more bytes and no more time than others.
+    limited = BodyLimit(guarded, max_bytes=settings.max_body_bytes, seconds=settings.upload_seconds)
+    return Counting(limited, count=engine.figures.count_request)
 
 
 def _closing(engine: Engine):

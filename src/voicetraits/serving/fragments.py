@@ -3,9 +3,11 @@
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import ceil
 from typing import Any
 
 from voicetraits.serving import words
+from voicetraits.serving.tasks import Looked
 
 #: Of classes in the order of the model: distinct for the colour-blind (after Okabe & Ito 2008), and white on each is
 #: readable (a contrast of 4.5 or more).
@@ -14,7 +16,13 @@ _REFUSED = "#767676"
 
 
 def answers(
-    prediction: Mapping[str, Any], classes: Mapping[str, Sequence[str]], *, name: str, model: str, remark: str = ""
+    prediction: Mapping[str, Any],
+    classes: Mapping[str, Sequence[str]],
+    *,
+    name: str,
+    model: str,
+    labels: Mapping[str, str],
+    remark: str = "",
 ) -> str:
     """What was heard in a sound.
 
@@ -23,9 +31,10 @@ def answers(
         classes: of each target.
         name: of the sound.
         model: that was asked.
+        labels: classes in words, as `words.labels_of`.
         remark: what must be known of all its answers.
     """
-    told = "".join(_answer(answer, classes[target]) for target, answer in prediction["answers"].items())
+    told = "".join(_answer(answer, classes[target], labels) for target, answer in prediction["answers"].items())
     length = words.seconds_of(prediction["duration_seconds"])
     any_answer = next(iter(prediction["answers"].values()))
     pitch = any_answer["f0_median_hz"]
@@ -54,36 +63,47 @@ def player(wav: bytes) -> str:
     return f'<div class="vt"><audio controls src="data:audio/wav;base64,{_base64(wav)}"></audio></div>'
 
 
-def looks(picture: bytes, explanations: Mapping[str, Mapping[str, Any]], unexplained: str | None) -> str:
-    """Pictures and explanations."""
-    about = "Waveform; spectrogram with pitch and formants; probabilities over time; of a net, where it listens"
-    told = "".join(_explanation(one) for one in explanations.values())
-    if unexplained:
+def looks(looked: Looked, *, duration_seconds: float, labels: Mapping[str, str]) -> str:
+    """Pictures and explanations.
+
+    Args:
+        duration_seconds: of the sound, of which the pictures may show less.
+        labels: classes in words, as `words.labels_of`.
+    """
+    is_cut = duration_seconds > looked.pictured_seconds
+    shown = f"the first {looked.pictured_seconds:g} of {ceil(duration_seconds)} s" if is_cut else ""
+    heading = f"The sound: {shown}" if is_cut else "The sound"
+    about = "Waveform; spectrogram with pitch and formants; probabilities over time; of a net, where it listens" + (
+        f"; of {shown}" if is_cut else ""
+    )
+    told = "".join(_explanation(one, labels) for one in looked.explanations.values())
+    if looked.unexplained:
         told = (
             "<p>This model sees no features that could be named. If it sees frames and bands, the last pictures show "
             "where it listens.</p>"
         )
     return (
-        f'<div class="vt"><h2>The sound</h2><div class="wide" tabindex="0" role="group" aria-label="{about}">'
-        f'<img alt="{about}." src="data:image/png;base64,{_base64(picture)}"></div>{told}</div>'
+        f'<div class="vt"><h2>{heading}</h2><div class="wide" tabindex="0" role="group" aria-label="{about}">'
+        f'<img alt="{about}." src="data:image/png;base64,{_base64(looked.picture)}"></div>{told}</div>'
     )
 
 
-def _answer(answer: Mapping[str, Any], classes: Sequence[str]) -> str:
+def _answer(answer: Mapping[str, Any], classes: Sequence[str], labels: Mapping[str, str]) -> str:
     heading = f"<h2>{escape(words.target_of(answer['target']))}</h2>"
     if answer["refusal"] is None:
-        said = f'<p class="said">{escape(words.label_of(answer["label"]))}: {answer["confidence"]:.0%} sure</p>'
+        label = labels.get(answer["label"], answer["label"])
+        said = f'<p class="said">{escape(label)}: {answer["confidence"]:.0%} sure</p>'
     else:
         said = f'<p class="said">No answer</p><p>{escape(words.refusal_of(answer))}</p>'
-    return heading + said + _bars(answer["probabilities"], classes)
+    return heading + said + _bars(answer["probabilities"], classes, labels)
 
 
-def _bars(probabilities: Mapping[str, float] | None, classes: Sequence[str]) -> str:
+def _bars(probabilities: Mapping[str, float] | None, classes: Sequence[str], labels: Mapping[str, str]) -> str:
     bars = []
     for name in classes if probabilities is not None else ():
         filled = f'<i style="width:{probabilities[name]:.1%};background:{_colour(name, classes)}"></i>'
         bars.append(
-            f'<div class="bar"><span>{escape(words.label_of(name))}</span><span aria-hidden="true">{filled}</span>'
+            f'<div class="bar"><span>{escape(labels.get(name, name))}</span><span aria-hidden="true">{filled}</span>'
             f"<span>{probabilities[name]:.0%}</span></div>"
         )
     return "".join(bars)
@@ -113,8 +133,8 @@ def _timeline(prediction: Mapping[str, Any], classes: Mapping[str, Sequence[str]
     return "".join(parts)
 
 
-def _explanation(explanation: Mapping[str, Any]) -> str:
-    leans = escape(words.label_of(explanation["leans_to"]))
+def _explanation(explanation: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    leans = escape(labels.get(explanation["leans_to"], explanation["leans_to"]))
     rows = "".join(
         f'<tr><td title="{escape(one["definition"])}">{escape(one["feature"])}</td>'
         f"<td>{one['value']:.4g}{_unit(one['unit'])}</td><td>{one['training_mean']:.4g}</td>"

@@ -10,7 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from voicetraits.errors import ModelError
-from voicetraits.serving import fragments, uploads, words
+from voicetraits.serving import fragments, page_inputs, uploads, words
 from voicetraits.serving.engine import Engine
 from voicetraits.serving.example import example_wav
 from voicetraits.serving.problems import Kind, Problem
@@ -73,8 +73,6 @@ def _blocks(gradio, engine: Engine, folder: Path):
                 sources=["microphone"], type="filepath", label="Record", elem_id="recorder", editable=False, buttons=[]
             )
             dropped = gradio.File(label="Or drop a file", elem_id="file", type="filepath", height=160)
-        for component in (recorder, dropped):
-            _refuse_addresses(component)
         example = gradio.Button("Try an example voice (made by a program)", elem_id="example")
         answer = gradio.HTML(elem_id="answer")
         details = gradio.HTML(elem_id="details")
@@ -94,19 +92,8 @@ def _blocks(gradio, engine: Engine, folder: Path):
         )
         example.click(hear.example, [model], **common)
     blocks.queue(default_concurrency_limit=engine.settings.concurrent)
+    page_inputs.confine(blocks, folder)
     return blocks
-
-
-def _refuse_addresses(component) -> None:
-    """Whoever names an address in an upload's place would have Gradio fetch it: no call leaves the machine."""
-    keep = component.async_move_resource_to_block_cache
-
-    async def keep_uploads(path: str | None) -> str | None:
-        if path is not None and "://" in path:
-            raise ValueError("an address in an upload's place")
-        return await keep(path)
-
-    component.async_move_resource_to_block_cache = keep_uploads
 
 
 class _Hearing:
@@ -148,7 +135,10 @@ class _Hearing:
                 predicted = await engine.predict(model, sound, segments=True, via="page")
                 classes = {target: config.classes for target, config in engine.models[model].configs.items()}
                 remark = words.SYNTHETIC if engine.training_set.is_synthetic else ""
-                answer = fragments.answers(predicted.prediction, classes, name=name, model=model, remark=remark)
+                labels = words.labels_of(engine.training_set)
+                answer = fragments.answers(
+                    predicted.prediction, classes, name=name, model=model, labels=labels, remark=remark
+                )
                 yield answer, fragments.note("Drawing pictures …")
                 try:
                     looked = await engine.look(model, sound)
@@ -158,7 +148,8 @@ class _Hearing:
         except Problem as problem:
             yield fragments.problem(words.problem_of(problem)), ""
             return
-        yield answer, fragments.looks(looked.picture, looked.explanations, looked.unexplained)
+        seconds = predicted.prediction["duration_seconds"]
+        yield answer, fragments.looks(looked, duration_seconds=seconds, labels=labels)
 
 
 def _sweeping(lifespan, folder: Path):

@@ -9,20 +9,22 @@ from voicetraits.errors import DataError
 from voicetraits.serving.app import app_of
 from voicetraits.serving.engine import Engine
 from voicetraits.serving.settings import Settings
-from voicetraits.serving.training_set import TrainingSet
+from voicetraits.serving.training_set import read_training_set
 
 #: Requests that may go on after Ctrl-C.
 _LAST_SECONDS = 5
+#: Of clients, all of which may be slow; more get 503. Half of the files that a process may mostly have open.
+_MOST_CONNECTIONS = 512
 
 
-def run(settings: Settings, training_set: TrainingSet) -> None:
+def run(settings: Settings) -> None:
     """Serve; returns when the process is told to end.
 
     Raises:
-        DataError: the address cannot be had.
+        DataError: the address cannot be had, or dvc.lock above the models is damaged.
         ModelError: there is no model, or a worker does not start.
     """
-    with closing(_listen(settings)) as listener, closing(Engine(settings, training_set)) as engine:
+    with closing(_listen(settings)) as listener, closing(_engine_of(settings)) as engine:
         app = app_of(engine)
         engine.wait_until_ready()
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -30,12 +32,17 @@ def run(settings: Settings, training_set: TrainingSet) -> None:
         print(f"http://{host}:{settings.port}/ ({what}, its description at /docs); Ctrl-C ends it", flush=True)
         # No access log: addresses are the only thing of a user's that it would hold.
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=_LAST_SECONDS, server_header=False
-        )
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=_LAST_SECONDS, server_header=False,
+            limit_concurrency=_MOST_CONNECTIONS,
+        )  # fmt: skip
         try:
             uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:
             return  # that is how it ends
+
+
+def _engine_of(settings: Settings) -> Engine:
+    return Engine(settings, read_training_set(settings.models))
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -20,7 +20,8 @@ class Settings:
         token: what a client must show; None where anybody may ask, which is for this machine alone.
         page: whether there is a page beside the service.
         workers: processes that decode and predict.
-        concurrent: requests that are worked on or wait for a worker; one more is told to come again.
+        concurrent: requests that are worked on or wait for a worker, and as many files that are being sent to the
+            page; one more is told to come again.
         max_body_bytes: of a request.
         max_audio_seconds: of a sound.
         upload_seconds: that a body may take to arrive.

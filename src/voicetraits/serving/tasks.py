@@ -56,10 +56,12 @@ class Looked:
 
     Attributes:
         picture: a PNG.
+        pictured_seconds: how much of a sound, from its begin, it shows at most.
         explanations: by target, `Explanation.as_dict()`; empty where no answer has probabilities.
         unexplained: why there are none; None where there are.
     """
 
     picture: bytes
+    pictured_seconds: float
     explanations: Mapping[str, Mapping[str, Any]]
     unexplained: str | None

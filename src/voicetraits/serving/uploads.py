@@ -1,5 +1,6 @@
 """Where the page's uploads lie until they are answered: a folder of this process, of which nothing is left."""
 
+import errno
 import os
 import re
 import shutil
@@ -24,17 +25,24 @@ def take(path: Path, folder: Path) -> bytes:
     """Read an upload, and remove it with whatever Gradio wrote beside it.
 
     Raises:
-        FileNotFoundError: it is gone.
+        FileNotFoundError: it is gone, is no plain file, or lies outside the folder, links followed.
     """
+    if not is_within(path, folder) or not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, "no upload", str(path))
+    path, folder = path.resolve(), folder.resolve()
     try:
         return path.read_bytes()
     finally:
-        if path.is_relative_to(folder):
-            path.unlink(missing_ok=True)
-            for parent in path.parents:
-                if parent == folder or any(parent.iterdir()):
-                    break
-                parent.rmdir()
+        path.unlink(missing_ok=True)
+        for parent in path.parents:
+            if parent == folder or any(parent.iterdir()):
+                break
+            parent.rmdir()
+
+
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether a path leads to what lies in a folder, links followed."""
+    return folder.resolve() in path.resolve().parents
 
 
 def remove_old(folder: Path, seconds: float) -> None:

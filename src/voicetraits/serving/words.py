@@ -8,11 +8,6 @@ from voicetraits.serving.problems import Kind, Problem
 from voicetraits.serving.training_set import TrainingSet
 
 TARGETS = {"gender": "Gender, as labelled", "age": "Age group, as labelled"}
-LABELS = {
-    "youth": "youth (under 18)",
-    "adult": "adult (18 to 64)",
-    "senior": "senior (65 and over)",
-}
 MODELS = {"softmax": "softmax regression", "tfdf": "decision trees"}
 _REFUSALS = {
     Refusal.NO_SPEECH: "No voice was heard. Speak closer to the microphone, for two seconds or more.",
@@ -38,9 +33,16 @@ def target_of(name: str) -> str:
     return TARGETS.get(name, name)
 
 
-def label_of(name: str) -> str:
-    """A class in words."""
-    return LABELS.get(name, name)
+def labels_of(training_set: TrainingSet) -> dict[str, str]:
+    """Classes in words, by name; a class that is not among them is its own word."""
+    youth_below, senior_from = training_set.youth_below_years, training_set.senior_from_years
+    if youth_below is None or senior_from is None:
+        return {}
+    return {
+        "youth": f"youth (under {youth_below})",
+        "adult": f"adult ({youth_below} to {senior_from - 1})",
+        "senior": f"senior ({senior_from} and over)",
+    }
 
 
 def model_of(name: str) -> str:
@@ -73,7 +75,7 @@ SYNTHETIC = "This model has heard no people, only voices made by a program: its 
 def trained_on(training_set: TrainingSet) -> str:
     """What the models learnt from, in a sentence or two."""
     if training_set.corpus is None:
-        return "What these models learnt from is not known here: there is no dvc.lock beside them."
+        return "What these models learnt from is not known here: no dvc.lock above them tells of their run."
     counts = "; ".join(
         f"{target}: "
         + ", ".join(f"{training_set.speakers[target][name]} speakers labelled {name}" for name in sorted(clips))

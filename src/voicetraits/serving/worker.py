@@ -13,7 +13,7 @@ import numpy as np
 
 from voicetraits.errors import ModelError, VoicetraitsError
 from voicetraits.inference.picture import png_of
-from voicetraits.inference.predictor import Predictor
+from voicetraits.inference.predictor import LONGEST_CLIP_SECONDS, Predictor
 from voicetraits.inference.sound import SAMPLE_RATE_HZ, blocks_of
 from voicetraits.serving.example import example_wav
 from voicetraits.serving.tasks import Look, Looked, Predict, Predicted, TooLongError
@@ -80,7 +80,8 @@ def answer(task: Predict | Look, predictors: Predictors, max_audio_seconds: floa
         explanations = {target: one.as_dict() for target, one in predictor.explain(sound).items()}
     except ModelError as error:
         unexplained = str(error)
-    return Looked(png_of(predictor, sound, title="", scale=1.0), explanations, unexplained)
+    picture = png_of(predictor, sound, title="", scale=1.0)
+    return Looked(picture, LONGEST_CLIP_SECONDS, explanations, unexplained)
 
 
 def _decode(sound: bytes, max_audio_seconds: float) -> np.ndarray:

@@ -1,14 +1,10 @@
 """What the run has measured of the models that are to be shipped, and proof that it is of these models."""
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import yaml
 
 from voicetraits.calibration import Calibration
 from voicetraits.errors import DataError
@@ -16,10 +12,11 @@ from voicetraits.examples import final_sides, read_splits, select_clips
 from voicetraits.inference.loading import ModelIdentity, identity_of
 from voicetraits.inference.truth import training_clips
 from voicetraits.models.saved import Config
+from voicetraits.run_lock import LOCK, check_current, digests_of, read_stages
 from voicetraits.shipping.contents import Model
 
 _TABLES = ("scores", "slices", "stress")
-_LOCK, _METADATA, _SPLITS = "dvc.lock", "data/metadata.parquet", "data/splits.csv"
+_METADATA, _SPLITS = "data/metadata.parquet", "data/splits.csv"
 #: Columns that are numbers, or blank; in others no word stands for a missing value.
 _NUMBERS = {name: [""] for name in ("uar", "value", "low", "high")}
 
@@ -60,10 +57,10 @@ def gather(models: Mapping[str, Model], project: Path) -> dict[str, Evidence]:
     """
     tables = {name: f"metrics/plots/{name}.csv" for name in _TABLES}
     own = {model.folder.parent.resolve().relative_to(project.resolve()).as_posix() for model in models.values()}
-    lock = yaml.safe_load((project / _LOCK).read_text(encoding="utf-8"))["stages"]
+    lock = read_stages(project / LOCK)
     # With what the run has made of the same kind: a target may be missing.
     kinds = {Path(path).parent for path in own}
-    own |= {path for path in _digests(lock) if Path(path).parent in kinds}
+    own |= {path for path in digests_of(lock) if Path(path).parent in kinds}
     check_current(lock, project, [*tables.values(), _METADATA, _SPLITS, *sorted(own)])
     confidence = lock["evaluate"]["params"]["params.yaml"]["evaluate"]["confidence"]
     read = {
@@ -71,44 +68,6 @@ def gather(models: Mapping[str, Model], project: Path) -> dict[str, Evidence]:
     }
     metadata, splits = pd.read_parquet(project / _METADATA), read_splits(project / _SPLITS)
     return {target: _of(target, model, project, read, metadata, splits, confidence) for target, model in models.items()}
-
-
-def check_current(lock: Mapping[str, Any], project: Path, paths: Iterable[str | Path]) -> None:
-    """See that outputs are those of the run that dvc.lock tells of.
-
-    Args:
-        lock: its stages.
-        project: the project's root.
-        paths: from there.
-
-    Raises:
-        DataError: one is missing, or differs.
-    """
-    digests = _digests(lock)
-    for path in paths:
-        name = Path(path).as_posix()
-        if not (project / name).exists():
-            raise DataError(f"{name} is missing; `dvc repro` makes it, `dvc pull` fetches it")
-        if digests.get(name) != md5_of(project / name):
-            raise DataError(f"{name} is not what {_LOCK} says, so figures and models may differ; run `dvc repro`")
-
-
-def _digests(lock: Mapping[str, Any]) -> dict[str, str]:
-    """md5 of each output of a run."""
-    return {out["path"]: out["md5"] for stage in lock.values() for out in stage.get("outs", ())}
-
-
-def md5_of(path: Path) -> str:
-    """As DVC computes it: of a folder, over the JSON of its files' paths and digests."""
-    if not path.is_dir():
-        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
-    # DVC sorts by the parts of a path.
-    entries = [
-        {"md5": md5_of(files[name]), "relpath": name} for name in sorted(files, key=lambda name: name.split("/"))
-    ]
-    text = json.dumps(entries, sort_keys=True)
-    return f"{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}.dir"
 
 
 def _of(

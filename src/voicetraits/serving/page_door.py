@@ -1,0 +1,55 @@
+"""What browsers may ask Gradio for, and how many may send it a file at a time."""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from voicetraits.serving.problems import Kind, Problem
+from voicetraits.serving.responses import drain, send_problem
+
+_API = "/gradio_api/"
+_UPLOAD = f"{_API}upload"
+#: What the page calls. Gradio offers more: to fetch addresses, to run ffmpeg, to ask hosts of its own.
+_ASKED = frozenset(
+    ("upload", "upload_progress", "queue/join", "queue/data", "cancel", "reset", "info", "startup-events", "app_id",
+     "theme.css")
+)  # fmt: skip
+_ASKED_BELOW = ("heartbeat/", "file=/")
+_CLOSED = "/monitoring"
+
+
+class PageDoor:
+    """Middleware: what the page does not call is answered with 404, an upload beside too many others with 429.
+
+    Args:
+        app: what comes behind.
+        uploads: that may be under way at a time.
+    """
+
+    def __init__(self, app: ASGIApp, *, uploads: int) -> None:
+        self._app, self._uploads = app, uploads
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if not is_asked_for(path):
+            await drain(receive)
+            await send_problem(Problem(Kind.NOT_FOUND, "the page has no such address"), send)
+        elif path.rstrip("/") != _UPLOAD:
+            await self._app(scope, receive, send)
+        elif self._under_way >= self._uploads:
+            await drain(receive)
+            told = f"{self._under_way} files are being sent, which is all that may be; come again"
+            await send_problem(Problem(Kind.BUSY, told), send)
+        else:
+            self._under_way += 1
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._under_way -= 1
+
+
+def is_asked_for(path: str) -> bool:
+    """Whether the page, or the service, may be asked for it."""
+    if not path.startswith(_API):
+        return not path.startswith(_CLOSED)
+    rest = path.removeprefix(_API)
+    return rest.rstrip("/") in _ASKED or rest.startswith(_ASKED_BELOW)
