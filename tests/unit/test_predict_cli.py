@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -90,6 +91,27 @@ def test_a_table_for_people(folder):
     lines = done.stdout.decode().splitlines()
     assert len(lines) == 5 and lines[0].split()[:3] == ["sound", "target", "answer"]
     assert re.search(r"voices/a\.wav +gender +(male|female) +\d+% +\d+% +\d+ Hz +softmax@", lines[2])
+
+
+def test_names_of_files_are_printed_as_they_are(folder, tmp_path):
+    """No markup, and what is not UTF-8 is replaced."""
+    names = [b"b[b]c.wav", b"q[/w].wav", b"s:smile:[/x].wav", b"t\xff.wav"]
+    paths = [tmp_path / os.fsdecode(name) for name in names]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((folder / "voices/a.wav").read_bytes())
+    shown = [f"{tmp_path}/{name.decode('utf-8', 'replace')}" for name in names]
+    done = predict(folder, str(tmp_path), "--explain", "--plot", str(tmp_path / "drawn"))
+    assert (done.returncode, done.stderr) == (0, b"")
+    printed = "".join(done.stdout.decode().split())  # long paths are folded
+    for name in shown:
+        assert printed.count(f"{name},gender:whatspeaksfor") == 1
+        assert printed.count(name) == 4  # two answers, and why for each
+    assert {path.stem for path in (tmp_path / "drawn").iterdir()} == {path.stem for path in paths}
+    assert [row["path"] for row in rows_of(predict(folder, str(tmp_path), "--format", "csv"))][::2] == shown
+    done = predict(folder, str(tmp_path), str(tmp_path / "none[/x].wav"), "--format", "json")
+    assert [one["path"] for one in json.loads(done.stdout)] == [*shown, f"{tmp_path}/none[/x].wav"]
+    assert b"(unreadable: there is no such file)" in predict(folder, "none[/x].wav").stdout
 
 
 def test_a_pipe(folder):

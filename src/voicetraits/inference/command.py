@@ -14,7 +14,7 @@ from voicetraits.inference.annotations import write_labels, write_textgrid
 from voicetraits.inference.asked import STDIN, expand
 from voicetraits.inference.picture import write_picture
 from voicetraits.inference.predictor import Predictor
-from voicetraits.inference.printing import Format, Printer
+from voicetraits.inference.printing import Format, Printer, readable
 from voicetraits.inference.progress import shown
 from voicetraits.inference.rows import columns, failure, rows_of
 from voicetraits.inference.sound import Sound
@@ -78,6 +78,7 @@ def answer(predictor: Predictor, sounds: Mapping[str, Sound], wanted: Wanted) ->
     by_time = wanted.segments or wanted.textgrid is not None or wanted.labels is not None
     failed = False
     for path in shown(list(sounds)):
+        name = readable(path)
         try:
             sound = sounds[path]
             if path == STDIN and (wanted.explain or wanted.plot is not None):
@@ -87,18 +88,18 @@ def answer(predictor: Predictor, sounds: Mapping[str, Sound], wanted: Wanted) ->
         except (DataError, OSError) as error:
             failed = True
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            printer.add([failure(path, reason)], {"path": path, "error": reason})
+            printer.add([failure(name, reason)], {"path": name, "error": reason})
             continue
         if wanted.plot is not None:
-            write_picture(predictor, sound, out_of(wanted.plot, path, ".png", len(sounds)), title=path)
+            write_picture(predictor, sound, out_of(wanted.plot, path, ".png", len(sounds)), title=name)
         for out, write, suffix in (
             (wanted.textgrid, write_textgrid, ".TextGrid"),
             (wanted.labels, write_labels, ".txt"),
         ):
             if out is not None:
                 write(prediction, out_of(out, path, suffix, len(sounds)))
-        content = {"path": path, **prediction.as_dict()}
-        printer.add(list(rows_of(path, prediction, segments=wanted.segments)), content, explanations)
+        content = {"path": name, **prediction.as_dict()}
+        printer.add(list(rows_of(name, prediction, segments=wanted.segments)), content, explanations)
     printer.close()
     return not failed
 
