@@ -66,6 +66,8 @@ def test_a_net_cannot_name_features(predictor, clips, monkeypatch):
     monkeypatch.setitem(predictor._domains, "gender", None)
     with pytest.raises(ModelError, match="works with softmax and tfdf"):
         predictor.explain((clips[0], RATE_HZ))
+    with pytest.raises(ModelError, match="works with softmax and tfdf"):
+        predictor.require_explainable()
 
 
 def test_a_picture(predictor, clips, tmp_path):

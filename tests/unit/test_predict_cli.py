@@ -154,6 +154,21 @@ def test_explains_and_draws_each_of_several_sounds(folder, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
     table = predict(folder, "voices/a.wav", "--explain").stdout.decode()
     assert re.search(r"f0_median_hz +\d+(\.\d)? Hz +165 Hz +\d+% +\+\d", table)
+    assert "training clips below (estimated)" in table
+
+
+def test_what_no_model_can_explain_is_said_before_the_first_sound(folder, tmp_path):
+    """A model without statistics of its training clips, as a net is."""
+    code = (
+        "import sys, predict; from voicetraits import stage; from voicetraits.inference import predictor;"
+        "predictor.domain_of = lambda classifier: None; stage.run(predict.main)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "voices", "--explain", "--format", "json", "--model", "models/softmax"],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(SRC)}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"sees no features that could be named" in done.stderr and done.stderr.count(b"\n") == 1
 
 
 def test_a_microphone_that_is_not_there_is_one_line(folder):

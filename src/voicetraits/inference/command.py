@@ -72,7 +72,13 @@ def sounds_of(names: list[str] | None, record: float | None, save: Path | None) 
 
 
 def answer(predictor: Predictor, sounds: Mapping[str, Sound], wanted: Wanted) -> bool:
-    """Print and write what is wanted of each sound; whether all could be read. One that cannot be is a row."""
+    """Print and write what is wanted of each sound; whether all could be read. One that cannot be is a row.
+
+    Raises:
+        ModelError: what is wanted cannot be had from these models; before the first sound.
+    """
+    if wanted.explain:
+        predictor.require_explainable()
     classes = {target: one.config.classes for target, one in predictor.models.items()}
     printer = Printer(wanted.form, columns(classes, segments=wanted.segments))
     by_time = wanted.segments or wanted.textgrid is not None or wanted.labels is not None

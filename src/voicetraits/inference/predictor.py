@@ -16,7 +16,7 @@ from voicetraits.features.analysis import Analysis
 from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
 from voicetraits.inference.answers import Prediction, Refusal
 from voicetraits.inference.domain import domain_of
-from voicetraits.inference.explaining import Explanation, explain
+from voicetraits.inference.explaining import Explanation, explain, require_features
 from voicetraits.inference.hearing import Ear, Hearing
 from voicetraits.inference.loading import ModelIdentity, find_models, identity_of
 from voicetraits.inference.occlusion import Occlusion, occlude
@@ -169,6 +169,11 @@ class Predictor:
             )
             for target, own in rows.items()
         }
+
+    def require_explainable(self) -> None:
+        """Check that all models see features, as `explain` needs. Raises ModelError."""
+        for target, model in self.models.items():
+            require_features(target, model, self._domains[target])
 
     def over_time(self, sound: Sound, *, window_seconds: float, hop_seconds: float) -> LookedAt:
         """The begin of a sound, up to the length of a clip, looked at closely.

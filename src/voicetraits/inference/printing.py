@@ -106,7 +106,7 @@ def _explained(path: str, explanation: Explanation, out: TextIO) -> None:
     title = f"\n{path}, {explanation.target}: what speaks for {explanation.leans_to} (+) or against it (−)"
     table = Table(box=None, pad_edge=False, title_justify="left", title=Text(title, "italic"))
     table.add_column("feature")
-    for name in ("here", "in training", "training clips below", "moved the answer by"):
+    for name in ("here", "in training", "training clips below (estimated)", "moved the answer by"):
         table.add_column(name, justify="right")
     for moved in explanation.features:
         unit = "" if moved.unit == "1" else f" {moved.unit}"
