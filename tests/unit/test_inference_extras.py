@@ -85,6 +85,15 @@ def test_a_picture(predictor, clips, tmp_path):
         assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_picture_says_where_it_does_not_show_all(predictor, clips):
+    minute = np.resize(clips[0], 60 * RATE_HZ)
+    for seconds, title in ((60, "a voice"), (62.5, "a voice, first 60 of 62.5 s"), (90, "a voice, first 60 of 90 s")):
+        chart = picture(predictor, (np.resize(minute, int(seconds * RATE_HZ)), RATE_HZ), title="a voice")
+        assert chart["title"] == title
+        assert chart["vconcat"][-1]["encoding"]["x"]["scale"]["domain"] == [0, 60]
+    assert picture(predictor, (np.zeros(61 * RATE_HZ), RATE_HZ), title="")["title"] == "first 60 of 61 s"
+
+
 class FakeDevice(types.ModuleType):
     """What sounddevice offers, with a microphone that hears a sine."""
 

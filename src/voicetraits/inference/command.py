@@ -13,7 +13,7 @@ from voicetraits.inference import recording
 from voicetraits.inference.annotations import write_labels, write_textgrid
 from voicetraits.inference.asked import STDIN, expand
 from voicetraits.inference.picture import write_picture
-from voicetraits.inference.predictor import Predictor
+from voicetraits.inference.predictor import LONGEST_CLIP_SECONDS, Predictor
 from voicetraits.inference.printing import Format, Printer, readable
 from voicetraits.inference.progress import shown
 from voicetraits.inference.rows import columns, failure, rows_of
@@ -28,7 +28,12 @@ Segments = Annotated[bool, typer.Option("--segments", help="answer by stretches 
 TextGrid = Annotated[Path | None, typer.Option(metavar="OUT", help="write segments for Praat")]
 Labels = Annotated[Path | None, typer.Option(metavar="OUT", help="write segments for Audacity")]
 Explain = Annotated[bool, typer.Option("--explain", help="name the features that moved each answer most")]
-Plot = Annotated[Path | None, typer.Option(metavar="OUT.png", help="draw the sound and the answers over time")]
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OUT.png", help=f"draw the sound, its first {LONGEST_CLIP_SECONDS:g} s, and the answers over time"
+    ),
+]
 Record = Annotated[float | None, typer.Option(min=0.5, max=600, metavar="SECONDS", help="hear the microphone")]
 Save = Annotated[Path | None, typer.Option(metavar="OUT.wav", help="keep what was recorded")]
 
