@@ -100,14 +100,13 @@ class FakeDevice(types.ModuleType):
     class PortAudioError(Exception):
         pass
 
-    def __init__(self, *, fails=False):
+    def __init__(self, *, fails=None):
         super().__init__("sounddevice")
-        outer = self
 
         class InputStream:
             def __init__(self, *, samplerate, channels, dtype):
                 if fails:
-                    raise outer.PortAudioError("Error querying device -1")
+                    raise fails
                 assert (samplerate, channels, dtype) == (RATE_HZ, 1, "int16")
                 self.heard = 0
 
@@ -138,9 +137,10 @@ def test_recording_says_when_to_speak_shows_the_level_and_is_kept(monkeypatch, t
 
 
 def test_without_a_microphone_or_what_reaches_one_it_is_one_line(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sounddevice", FakeDevice(fails=True))
-    with pytest.raises(DataError, match=r"no microphone.*device -1"):
-        recording.record(1.0, io.StringIO())
+    for error in (FakeDevice.PortAudioError("Error querying device -1"), ValueError("No input\ndevice -1")):
+        monkeypatch.setitem(sys.modules, "sounddevice", FakeDevice(fails=error))
+        with pytest.raises(DataError, match=r"no microphone.*device -1"):
+            recording.record(1.0, io.StringIO())
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(DataError, match="pip install sounddevice"):
         recording.record(1.0, io.StringIO())

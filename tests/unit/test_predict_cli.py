@@ -193,6 +193,14 @@ def test_wrong_usage_is_said(folder):
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_what_stands_for_no_sound_is_said(folder, tmp_path):
+    done = predict(folder, str(tmp_path), "", "--format", "csv")
+    assert done.returncode == 1
+    empty, nameless = (row["refusal"] for row in rows_of(done))  # not all that lies in the current folder
+    assert empty.startswith("unreadable: holds no sound files; ") and ".wav" in empty
+    assert nameless.startswith("unreadable: an empty name; ")
+
+
 def test_expand(folder, monkeypatch):
     monkeypatch.chdir(folder)
     assert list(expand(["voices"])) == ["voices/a.wav", "voices/deeper/b.flac"]

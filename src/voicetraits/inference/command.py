@@ -11,7 +11,7 @@ import typer
 from voicetraits.errors import DataError
 from voicetraits.inference import recording
 from voicetraits.inference.annotations import write_labels, write_textgrid
-from voicetraits.inference.asked import STDIN, expand
+from voicetraits.inference.asked import STDIN, expand, require_file
 from voicetraits.inference.picture import write_picture
 from voicetraits.inference.predictor import LONGEST_CLIP_SECONDS, Predictor
 from voicetraits.inference.printing import Format, Printer, readable
@@ -91,6 +91,7 @@ def answer(predictor: Predictor, sounds: Mapping[str, Sound], wanted: Wanted) ->
     for path in shown(list(sounds)):
         name = readable(path)
         try:
+            require_file(path)
             sound = sounds[path]
             if path == STDIN and (wanted.explain or wanted.plot is not None):
                 sound = sound.read()  # what is listened to twice must be kept

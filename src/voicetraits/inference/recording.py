@@ -44,7 +44,7 @@ def record(seconds: float, out: TextIO = sys.stderr) -> np.ndarray:
                 blocks.append(samples[:, 0].copy())
                 left -= len(samples)
                 print(f"\r{meter(samples[:, 0])} {max(0, left) / SAMPLE_RATE_HZ:4.1f} s", end="", file=out, flush=True)
-    except sounddevice.PortAudioError as error:
+    except (sounddevice.PortAudioError, ValueError) as error:  # the latter of a device that is set by a wrong name
         raise DataError(f"there is no microphone to record from ({' '.join(str(error).split())})") from None
     print("\rthank you".ljust(_METER_SIGNS + 12), file=out, flush=True)
     return np.concatenate(blocks)
