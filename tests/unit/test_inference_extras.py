@@ -24,7 +24,8 @@ from voicetraits.inference import recording
 from voicetraits.inference.hearing import Ear
 from voicetraits.inference.picture import picture, write_picture
 from voicetraits.inference.predictor import Predictor
-from voicetraits.inference.truth import read_truth, score_on
+from voicetraits.inference.scoring import score
+from voicetraits.inference.truth import answer_on, read_truth
 
 PARAMS = params.load(Path(__file__).parents[2] / "params.yaml")
 
@@ -170,7 +171,8 @@ def labelled(clips, tmp_path_factory):
 
 
 def test_scores_on_a_labelled_folder_are_scikit_learns(predictor, labelled, tmp_path):
-    scores, notes = score_on(predictor, labelled / "clips.csv", PARAMS, data=tmp_path)
+    scored = answer_on(predictor, labelled / "clips.csv", PARAMS)
+    scores, notes = score(predictor, scored, PARAMS, data=tmp_path)
     own = scores["gender"].query("unit == 'clips'").set_index("score")
     truth = pd.read_csv(labelled / "clips.csv").dropna(subset=["gender"])[:-2]
     said = [predictor(labelled / path).answers["gender"].label for path in truth["path"]]
@@ -182,6 +184,23 @@ def test_scores_on_a_labelled_folder_are_scikit_learns(predictor, labelled, tmp_
         f"gender: no baselines, since {tmp_path} does not hold what the model learnt from",
         "gender: 15 clips are scored; set aside: no_label 1, no_speech 1, unreadable 1",
     ]
+    assert scored.unreadable == {str(labelled / "none.wav"): "there is no such file"}
+
+
+def test_labels_of_one_class_are_said_before_the_first_sound(predictor, labelled, monkeypatch, tmp_path):
+    monkeypatch.setattr(Predictor, "__call__", lambda *_: pytest.fail("it listens"))
+    table = pd.read_csv(labelled / "clips.csv").assign(gender="Male")
+    table.to_csv(tmp_path / "clips.csv", index=False)
+    with pytest.raises(DataError, match=r"clips.csv labels clips of fewer than two classes \(gender: female, male\);"):
+        answer_on(predictor, tmp_path / "clips.csv", PARAMS)
+
+
+def test_one_class_that_is_left_after_listening_is_said(predictor, labelled):
+    scored = answer_on(predictor, labelled / "clips.csv", PARAMS)
+    for table in (scored.tables["gender"].query("label == 'male'"), pd.DataFrame()):
+        few = replace(scored, tables={"gender": table})
+        with pytest.raises(DataError, match=r"^nothing to score: gender: .*; set aside: no_label 1, no_speech 1"):
+            score(predictor, few, PARAMS, data=labelled)
 
 
 def test_a_table_of_truth_that_is_not_one_is_said(tmp_path):

@@ -171,6 +171,39 @@ def test_what_no_model_can_explain_is_said_before_the_first_sound(folder, tmp_pa
     assert b"sees no features that could be named" in done.stderr and done.stderr.count(b"\n") == 1
 
 
+@pytest.fixture(scope="module")
+def truth(folder):
+    """A table of four readable clips and one that is not; genders are known, and no age."""
+    (folder / "params.yaml").write_text((SRC.parent / "params.yaml").read_text())
+    rows = [
+        f"voices/{name},s{number},{gender},"
+        for number, (name, gender) in enumerate(
+            [("a.wav", "Male"), ("a.wav", "Female"), ("deeper/b.flac", "Male"), ("deeper/b.flac", "Female")]
+        )
+    ]
+    (folder / "clips.csv").write_text("\n".join(["path,speaker_id,gender,age", *rows, "bad.wav,s4,Male,", ""]))
+    return "clips.csv"
+
+
+def test_a_target_without_labels_is_skipped_and_a_bad_file_is_said(folder, truth):
+    done = predict(folder, "--truth", truth, "--format", "json")
+    assert done.returncode == 1  # for the bad file
+    scores = json.loads(done.stdout)
+    assert set(scores) == {"gender"} and scores["gender"]["softmax"]["clips"]["uar"] == 0.5
+    skipped, bad, *_ = done.stderr.decode().splitlines()
+    assert skipped == "predict: age: skipped, since fewer than two classes are labelled"
+    assert bad.startswith("predict: bad.wav: no sound that can be read")
+    text = (folder / truth).read_text()
+    (folder / "good.csv").write_text(text.replace("bad.wav,s4,Male,\n", ""))
+    assert predict(folder, "--truth", "good.csv").returncode == 0
+
+
+def test_scoring_takes_no_options_of_answering(folder, truth):
+    for option in (["--segments"], ["--explain"], *([name, "out"] for name in ("--plot", "--textgrid", "--labels"))):
+        done = predict(folder, "--truth", truth, *option)
+        assert (done.returncode, done.stdout) == (2, b"") and b"--truth scores" in done.stderr
+
+
 def test_a_microphone_that_is_not_there_is_one_line(folder):
     done = predict(folder, "--record", "1")
     assert done.returncode == 1 and done.stdout == b""
