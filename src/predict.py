@@ -25,7 +25,6 @@ from voicetraits.inference.command import (
     TextGrid,
     Wanted,
     answer,
-    sounds_of,
 )
 from voicetraits.inference.predictor import Predictor
 from voicetraits.inference.printing import Format
@@ -51,14 +50,10 @@ def predict(
         raise typer.BadParameter("name files, or --record, or --truth with a table of labelled clips: one of them")
     if truth is not None and (segments or explain or any(out is not None for out in (textgrid, labels, plot))):
         raise typer.BadParameter("--truth scores: of the other options it goes with --model and --format only")
-    wanted = Wanted(form, segments, textgrid, labels, explain, plot)
+    wanted = Wanted(form, segments, textgrid, labels, explain, plot, record, save)
     predictor = Predictor(MODELS / model if (MODELS / model).is_dir() else model)
     starting.ready()
-    if truth is not None:
-        all_read = print_scores(predictor, truth, form)
-    else:
-        all_read = answer(predictor, sounds_of(sounds, record, save), wanted)
-    if not all_read:
+    if not (answer(predictor, sounds or [], wanted) if truth is None else print_scores(predictor, truth, form)):
         sys.exit(1)
 
 

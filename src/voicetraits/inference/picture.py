@@ -34,6 +34,14 @@ def write_picture(predictor: Predictor, sound: Sound, path: Path, *, title: str)
         aside.write_bytes(content)
 
 
+def require_drawing() -> None:
+    """Check that there is something to draw with. Raises ModelError."""
+    try:
+        import vl_convert  # noqa: F401 (takes its time to load, so that it is loaded where it is needed)
+    except ImportError:
+        raise ModelError("drawing needs the package vl-convert-python; `pip install vl-convert-python`") from None
+
+
 def png_of(predictor: Predictor, sound: Sound, *, title: str, scale: float) -> bytes:
     """A PNG of a sound, of a longer one up to LONGEST_CLIP_SECONDS; `scale` 1 makes it about 1,050 pixels wide.
 
@@ -41,10 +49,9 @@ def png_of(predictor: Predictor, sound: Sound, *, title: str, scale: float) -> b
         DataError: it cannot be read.
         ModelError: there is nothing to draw with.
     """
-    try:
-        import vl_convert  # takes its time to load
-    except ImportError:
-        raise ModelError("drawing needs the package vl-convert-python; `pip install vl-convert-python`") from None
+    require_drawing()
+    import vl_convert
+
     return vl_convert.vegalite_to_png(picture(predictor, sound, title=title), scale=scale)
 
 

@@ -1,5 +1,6 @@
 """Records from the microphone, with the level shown while somebody speaks."""
 
+import io
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -60,5 +61,7 @@ def meter(samples: np.ndarray) -> str:
 
 def save(samples: np.ndarray, path: Path) -> None:
     """Write what was recorded as a wav file."""
+    content = io.BytesIO()  # libsndfile would not say why a file cannot be written
+    soundfile.write(content, samples, SAMPLE_RATE_HZ, subtype="PCM_16", format="WAV")
     with written_aside(path) as aside:
-        soundfile.write(aside, samples, SAMPLE_RATE_HZ, subtype="PCM_16", format="WAV")
+        aside.write_bytes(content.getvalue())

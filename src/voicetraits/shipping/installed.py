@@ -25,7 +25,6 @@ from voicetraits.inference.command import (
     TextGrid,
     Wanted,
     answer,
-    sounds_of,
 )
 from voicetraits.inference.predictor import Predictor
 from voicetraits.inference.printing import Format
@@ -53,10 +52,10 @@ def predict(
     if card:
         print(CARD.read_text(encoding="utf-8"), end="")
         return
-    wanted = Wanted(form, segments, textgrid, labels, explain, plot)
+    wanted = Wanted(form, segments, textgrid, labels, explain, plot, record, save)
     predictor = load(model)
     starting.ready()
-    if not answer(predictor, sounds_of(sounds, record, save), wanted):
+    if not answer(predictor, sounds or [], wanted):
         sys.exit(1)
 
 
