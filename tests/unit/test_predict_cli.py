@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +197,23 @@ def test_a_target_without_labels_is_skipped_and_a_bad_file_is_said(folder, truth
     text = (folder / truth).read_text()
     (folder / "good.csv").write_text(text.replace("bad.wav,s4,Male,\n", ""))
     assert predict(folder, "--truth", "good.csv").returncode == 0
+
+
+@pytest.mark.parametrize("options", [["voices"], ["--truth", "clips.csv"]])
+def test_a_bar_is_shown_where_somebody_looks(folder, truth, options):
+    ours, theirs = os.openpty()
+    run = subprocess.Popen(
+        [sys.executable, str(SRC / "predict.py"), *options, "--model", "models/softmax", "--format", "csv"],
+        cwd=folder, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"}, stdout=subprocess.PIPE, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    with open(ours, "rb", buffering=0) as terminal, suppress(OSError):  # an error, or nothing more, is its end
+        while part := terminal.read(4096):
+            said += part
+    printed, _ = run.communicate()
+    assert b"listening" in said and b"100%" in said
+    assert b"listening" not in printed and len(printed.splitlines()) > 4
 
 
 def test_scoring_takes_no_options_of_answering(folder, truth):

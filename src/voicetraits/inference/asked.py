@@ -32,7 +32,7 @@ def require_file(name: str) -> None:
     if not name:
         raise DataError("an empty name; name a file, a folder or a pattern")
     if Path(name).is_dir():
-        raise DataError(f"holds no sound files; name them, or a folder of files in {' '.join(sorted(SUFFIXES))}")
+        raise DataError("holds no sound files; name one, or a folder with .wav, .flac, .mp3 or the like")
 
 
 def _files_of(name: str) -> list[str]:
