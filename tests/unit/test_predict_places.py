@@ -104,10 +104,10 @@ def test_what_would_destroy_anything_is_refused_before_the_first_sound(folder, m
         (two, {"textgrid": "plain"}, f"plain/a/x.TextGrid cannot be written, since {folder}/plain is no folder; "),
         (two, {"textgrid": "nowhere"}, f"cannot be written, since {folder}/nowhere is no folder; "),
         (one, {"labels": "plain/deeper/x.txt"}, f"cannot be written, since {folder}/plain is no folder; "),
-        (one, {"labels": "a/../a/x.wav"}, "a/../a/x.wav would be read and written; "),
-        (one, {"labels": "out", "plot": "out"}, "out would be written for another sound or option and written; "),
+        (one, {"labels": "a/../a/x.wav"}, "--labels: a/../a/x.wav is one of the sounds; "),
+        (one, {"labels": "out", "plot": "out"}, ": out would be written twice, "),
         (one, {"labels": "out/x.txt", "plot": "out"}, "/out/x.txt cannot be written, since its folder would be a file"),
-        (["a/x.wav", "a/x.flac"], {"plot": "out"}, "out/x.png would be written for another sound or option and "),
+        (["a/x.wav", "a/x.flac"], {"plot": "out"}, "--plot: out/x.png would be written twice, "),
         ([], {"record": 1.0, "save": "a"}, "--save: a is a folder; "),
         ([], {"record": 1.0, "save": "fifo"}, "--save: fifo is no plain file; "),
         ([], {"record": 1.0, "save": "x.wav", "labels": "link"}, "--labels: link is a link; "),
@@ -139,6 +139,13 @@ def test_a_folder_that_takes_no_file_is_refused(tmp_path, monkeypatch):
     ):
         require_free({"--plot": [tmp_path / "new/x.png"]}, [])
     assert not (tmp_path / "new").exists()
+
+
+def test_what_is_named_to_be_read_may_be_a_folder_to_write_to(tmp_path):
+    require_free(
+        {"--plot": [tmp_path / "x.png", tmp_path / "new/x.png"], "--labels": [tmp_path / "x.txt"]}, [str(tmp_path)]
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_plain_file_is_replaced(folder):

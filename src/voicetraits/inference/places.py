@@ -39,7 +39,8 @@ def require_free(places: Mapping[str, Iterable[Path]], read: Iterable[str]) -> N
         DataError: a place is that of a sound or of another place, or lies below one; it exists and is no plain file; or
             its folder is none or cannot be written.
     """
-    taken = {os.path.realpath(path): "read" for path in read}
+    sounds = {os.path.realpath(path) for path in read}
+    taken: set[str] = set()
     can_be_written: set[Path] = set()
     for option, own in places.items():
         for place in own:
@@ -50,14 +51,16 @@ def require_free(places: Mapping[str, Iterable[Path]], read: Iterable[str]) -> N
                 reason = f"{option}: {place} cannot be written ({error.strerror})"
                 raise DataError(f"{reason}; name another place") from None
             real = os.path.realpath(place)
+            if real in sounds:
+                raise DataError(f"{option}: {place} is one of the sounds; name another place")
             if real in taken:
                 raise DataError(
-                    f"{option}: {place} would be {taken[real]} and written; name another place, or rename one of the "
-                    f"sounds that have this name"
+                    f"{option}: {place} would be written twice, for two sounds of this name or by two options; name "
+                    f"these sounds in calls of their own, or another place"
                 )
-            taken[real] = "written for another sound or option"
-    if both := next((path for path in taken for folder in Path(path).parents if str(folder) in taken), None):
-        raise DataError(f"{both} cannot be written, since its folder would be a file; name another place for either")
+            taken.add(real)
+    if below := next((place for place in taken if any(str(folder) in taken for folder in Path(place).parents)), None):
+        raise DataError(f"{below} cannot be written, since its folder would be a file; name another place for either")
 
 
 def _require_plain(option: str, place: Path) -> None:
