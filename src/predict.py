@@ -25,7 +25,6 @@ from voicetraits.inference.command import (
     TextGrid,
     Wanted,
     answer,
-    sounds_of,
 )
 from voicetraits.inference.predictor import Predictor
 from voicetraits.inference.printing import Format
@@ -49,29 +48,37 @@ def predict(
     """Say what a saved model hears: gender and age group as labelled, or why it does not answer."""
     if [truth is not None, record is not None, bool(sounds)].count(True) != 1:
         raise typer.BadParameter("name files, or --record, or --truth with a table of labelled clips: one of them")
-    wanted = Wanted(form, segments, textgrid, labels, explain, plot)
+    if truth is not None and (segments or explain or any(out is not None for out in (textgrid, labels, plot))):
+        raise typer.BadParameter("--truth scores: of the other options it goes with --model and --format only")
+    wanted = Wanted(form, segments, textgrid, labels, explain, plot, record, save)
     predictor = Predictor(MODELS / model if (MODELS / model).is_dir() else model)
     starting.ready()
-    if truth is not None:
-        print_scores(predictor, truth, form)
-    elif not answer(predictor, sounds_of(sounds, record, save), wanted):
+    if not (answer(predictor, sounds or [], wanted) if truth is None else print_scores(predictor, truth, form)):
         sys.exit(1)
 
 
-def print_scores(predictor: Predictor, truth: Path, form: Format) -> None:
-    """Figures on labelled clips, as `summary.py` prints those of evaluate."""
+def print_scores(predictor: Predictor, truth: Path, form: Format) -> bool:
+    """Print figures on labelled clips, as `summary.py` prints those of evaluate; whether all could be read."""
     # Scoring takes what answering does not: pandas, params.yaml.
     from summary import table
     from voicetraits import params
-    from voicetraits.inference.truth import nested, score_on, together
+    from voicetraits.inference.scoring import nested, score, together
+    from voicetraits.inference.truth import answer_on
 
-    scores, notes = score_on(predictor, truth, params.load(), data=Path("data"))
+    all_params = params.load()
+    scored = answer_on(predictor, truth, all_params)
+    notes = [f"{target}: skipped, since fewer than two classes are labelled" for target in scored.unlabelled]
+    notes += [f"{path}: {reason}" for path, reason in scored.unreadable.items()]
+    for note in notes:
+        print(f"predict: {note}", file=sys.stderr)
+    scores, notes = score(predictor, scored, all_params, data=Path("data"))
     for note in notes:
         print(f"predict: {note}", file=sys.stderr)
     if form == Format.CSV:
         print(together(scores).to_csv(index=False, lineterminator="\n"), end="")
     else:
         print(json.dumps(nested(scores), indent=2) if form == Format.JSON else table(nested(scores)))
+    return not scored.unreadable
 
 
 def main() -> None:

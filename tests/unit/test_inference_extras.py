@@ -24,7 +24,8 @@ from voicetraits.inference import recording
 from voicetraits.inference.hearing import Ear
 from voicetraits.inference.picture import picture, write_picture
 from voicetraits.inference.predictor import Predictor
-from voicetraits.inference.truth import read_truth, score_on
+from voicetraits.inference.scoring import score
+from voicetraits.inference.truth import answer_on, read_truth
 
 PARAMS = params.load(Path(__file__).parents[2] / "params.yaml")
 
@@ -66,6 +67,8 @@ def test_a_net_cannot_name_features(predictor, clips, monkeypatch):
     monkeypatch.setitem(predictor._domains, "gender", None)
     with pytest.raises(ModelError, match="works with softmax and tfdf"):
         predictor.explain((clips[0], RATE_HZ))
+    with pytest.raises(ModelError, match="works with softmax and tfdf"):
+        predictor.require_explainable()
 
 
 def test_a_picture(predictor, clips, tmp_path):
@@ -83,20 +86,28 @@ def test_a_picture(predictor, clips, tmp_path):
         assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_picture_says_where_it_does_not_show_all(predictor, clips):
+    minute = np.resize(clips[0], 60 * RATE_HZ)
+    for seconds, title in ((60, "a voice"), (62.5, "a voice, first 60 of 62.5 s"), (90, "a voice, first 60 of 90 s")):
+        chart = picture(predictor, (np.resize(minute, int(seconds * RATE_HZ)), RATE_HZ), title="a voice")
+        assert chart["title"] == title
+        assert chart["vconcat"][-1]["encoding"]["x"]["scale"]["domain"] == [0, 60]
+    assert picture(predictor, (np.zeros(61 * RATE_HZ), RATE_HZ), title="")["title"] == "first 60 of 61 s"
+
+
 class FakeDevice(types.ModuleType):
     """What sounddevice offers, with a microphone that hears a sine."""
 
     class PortAudioError(Exception):
         pass
 
-    def __init__(self, *, fails=False):
+    def __init__(self, *, fails=None):
         super().__init__("sounddevice")
-        outer = self
 
         class InputStream:
             def __init__(self, *, samplerate, channels, dtype):
                 if fails:
-                    raise outer.PortAudioError("Error querying device -1")
+                    raise fails
                 assert (samplerate, channels, dtype) == (RATE_HZ, 1, "int16")
                 self.heard = 0
 
@@ -127,9 +138,10 @@ def test_recording_says_when_to_speak_shows_the_level_and_is_kept(monkeypatch, t
 
 
 def test_without_a_microphone_or_what_reaches_one_it_is_one_line(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sounddevice", FakeDevice(fails=True))
-    with pytest.raises(DataError, match=r"no microphone.*device -1"):
-        recording.record(1.0, io.StringIO())
+    for error in (FakeDevice.PortAudioError("Error querying device -1"), ValueError("No input\ndevice -1")):
+        monkeypatch.setitem(sys.modules, "sounddevice", FakeDevice(fails=error))
+        with pytest.raises(DataError, match=r"no microphone.*device -1"):
+            recording.record(1.0, io.StringIO())
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(DataError, match="pip install sounddevice"):
         recording.record(1.0, io.StringIO())
@@ -159,7 +171,8 @@ def labelled(clips, tmp_path_factory):
 
 
 def test_scores_on_a_labelled_folder_are_scikit_learns(predictor, labelled, tmp_path):
-    scores, notes = score_on(predictor, labelled / "clips.csv", PARAMS, data=tmp_path)
+    scored = answer_on(predictor, labelled / "clips.csv", PARAMS)
+    scores, notes = score(predictor, scored, PARAMS, data=tmp_path)
     own = scores["gender"].query("unit == 'clips'").set_index("score")
     truth = pd.read_csv(labelled / "clips.csv").dropna(subset=["gender"])[:-2]
     said = [predictor(labelled / path).answers["gender"].label for path in truth["path"]]
@@ -171,6 +184,23 @@ def test_scores_on_a_labelled_folder_are_scikit_learns(predictor, labelled, tmp_
         f"gender: no baselines, since {tmp_path} does not hold what the model learnt from",
         "gender: 15 clips are scored; set aside: no_label 1, no_speech 1, unreadable 1",
     ]
+    assert scored.unreadable == {str(labelled / "none.wav"): "there is no such file"}
+
+
+def test_labels_of_one_class_are_said_before_the_first_sound(predictor, labelled, monkeypatch, tmp_path):
+    monkeypatch.setattr(Predictor, "__call__", lambda *_: pytest.fail("it listens"))
+    table = pd.read_csv(labelled / "clips.csv").assign(gender="Male")
+    table.to_csv(tmp_path / "clips.csv", index=False)
+    with pytest.raises(DataError, match=r"clips.csv labels clips of fewer than two classes \(gender: female, male\);"):
+        answer_on(predictor, tmp_path / "clips.csv", PARAMS)
+
+
+def test_one_class_that_is_left_after_listening_is_said(predictor, labelled):
+    scored = answer_on(predictor, labelled / "clips.csv", PARAMS)
+    for table in (scored.tables["gender"].query("label == 'male'"), pd.DataFrame()):
+        few = replace(scored, tables={"gender": table})
+        with pytest.raises(DataError, match=r"^nothing to score: gender: .*; set aside: no_label 1, no_speech 1"):
+            score(predictor, few, PARAMS, data=labelled)
 
 
 def test_a_table_of_truth_that_is_not_one_is_said(tmp_path):

@@ -204,6 +204,33 @@ def test_with_what_the_wheel_declares_it_answers_as_predict_does_and_loads_all_t
     assert loaded == modules
 
 
+def test_an_installed_package_names_no_commands_of_the_project(project, tmp_path):
+    """Here it lies in the project and has no `shipped/` beside it."""
+
+    def said(model: Path | None, code: str = "pass") -> str:
+        start = f"from voicetraits.shipping import installed; {code}; installed.main()"
+        options = ["voice.wav", *(["--model", str(model)] if model else [])]
+        done = subprocess.run(
+            [sys.executable, "-c", start, *options], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+        assert "dvc" not in done.stderr and "`make" not in done.stderr
+        return done.stderr
+
+    assert said(None).endswith("shipped holds no saved model; install the package again\n")
+    assert said(tmp_path).endswith(" holds no saved model; let --model name another folder, or leave it out\n")
+    damaged = save_softmax(tmp_path / "damaged")
+    (damaged / "more").write_text("")
+    assert "(more is not what was saved); let --model name another folder" in said(tmp_path / "damaged")
+    for number, reason in (("ENOENT", "No such file or directory"), ("ENOSPC", "No space left on device")):
+        code = (
+            f"import errno, os; raising = OSError(errno.{number}, os.strerror(errno.{number}), 'x.png');"
+            f"installed.answer = lambda *_: (_ for _ in ()).throw(raising)"
+        )
+        assert f": x.png: {reason}; mend that and run the same command again" in said(project / MODELS, code)
+
+
 def test_drawing_without_its_extra_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     with pytest.raises(ModelError, match=r"^drawing needs the package vl-convert-python; `pip install vl-convert-"):

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +94,27 @@ def test_a_table_for_people(folder):
     assert re.search(r"voices/a\.wav +gender +(male|female) +\d+% +\d+% +\d+ Hz +softmax@", lines[2])
 
 
+def test_names_of_files_are_printed_as_they_are(folder, tmp_path):
+    """No markup, and what is not UTF-8 is replaced."""
+    names = [b"b[b]c.wav", b"q[/w].wav", b"s:smile:[/x].wav", b"t\xff.wav"]
+    paths = [tmp_path / os.fsdecode(name) for name in names]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((folder / "voices/a.wav").read_bytes())
+    shown = [f"{tmp_path}/{name.decode('utf-8', 'replace')}" for name in names]
+    done = predict(folder, str(tmp_path), "--explain", "--plot", str(tmp_path / "drawn"))
+    assert (done.returncode, done.stderr) == (0, b"")
+    printed = "".join(done.stdout.decode().split())  # long paths are folded
+    for name in shown:
+        assert printed.count(f"{name},gender:whatspeaksfor") == 1
+        assert printed.count(name) == 4  # two answers, and why for each
+    assert {path.stem for path in (tmp_path / "drawn").iterdir()} == {path.stem for path in paths}
+    assert [row["path"] for row in rows_of(predict(folder, str(tmp_path), "--format", "csv"))][::2] == shown
+    done = predict(folder, str(tmp_path), str(tmp_path / "none[/x].wav"), "--format", "json")
+    assert [one["path"] for one in json.loads(done.stdout)] == [*shown, f"{tmp_path}/none[/x].wav"]
+    assert b"(unreadable: there is no such file)" in predict(folder, "none[/x].wav").stdout
+
+
 def test_a_pipe(folder):
     content = (folder / "voices/a.wav").read_bytes()
     done = predict(folder, "-", "--format", "csv", data=content)
@@ -132,6 +155,71 @@ def test_explains_and_draws_each_of_several_sounds(folder, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
     table = predict(folder, "voices/a.wav", "--explain").stdout.decode()
     assert re.search(r"f0_median_hz +\d+(\.\d)? Hz +165 Hz +\d+% +\+\d", table)
+    assert "training clips below (estimated)" in table
+
+
+def test_what_no_model_can_explain_is_said_before_the_first_sound(folder, tmp_path):
+    """A model without statistics of its training clips, as a net is."""
+    code = (
+        "import sys, predict; from voicetraits import stage; from voicetraits.inference import predictor;"
+        "predictor.domain_of = lambda classifier: None; stage.run(predict.main)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "voices", "--explain", "--format", "json", "--model", "models/softmax"],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(SRC)}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"sees no features that could be named" in done.stderr and done.stderr.count(b"\n") == 1
+
+
+@pytest.fixture(scope="module")
+def truth(folder):
+    """A table of four readable clips and one that is not; genders are known, and no age."""
+    (folder / "params.yaml").write_text((SRC.parent / "params.yaml").read_text())
+    rows = [
+        f"voices/{name},s{number},{gender},"
+        for number, (name, gender) in enumerate(
+            [("a.wav", "Male"), ("a.wav", "Female"), ("deeper/b.flac", "Male"), ("deeper/b.flac", "Female")]
+        )
+    ]
+    (folder / "clips.csv").write_text("\n".join(["path,speaker_id,gender,age", *rows, "bad.wav,s4,Male,", ""]))
+    return "clips.csv"
+
+
+def test_a_target_without_labels_is_skipped_and_a_bad_file_is_said(folder, truth):
+    done = predict(folder, "--truth", truth, "--format", "json")
+    assert done.returncode == 1  # for the bad file
+    scores = json.loads(done.stdout)
+    assert set(scores) == {"gender"} and scores["gender"]["softmax"]["clips"]["uar"] == 0.5
+    skipped, bad, *_ = done.stderr.decode().splitlines()
+    assert skipped == "predict: age: skipped, since fewer than two classes are labelled"
+    assert bad.startswith("predict: bad.wav: no sound that can be read")
+    text = (folder / truth).read_text()
+    (folder / "good.csv").write_text(text.replace("bad.wav,s4,Male,\n", ""))
+    assert predict(folder, "--truth", "good.csv").returncode == 0
+
+
+@pytest.mark.parametrize("options", [["voices"], ["--truth", "clips.csv"]])
+def test_a_bar_is_shown_where_somebody_looks(folder, truth, options):
+    ours, theirs = os.openpty()
+    run = subprocess.Popen(
+        [sys.executable, str(SRC / "predict.py"), *options, "--model", "models/softmax", "--format", "csv"],
+        cwd=folder, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"}, stdout=subprocess.PIPE, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    with open(ours, "rb", buffering=0) as terminal, suppress(OSError):  # an error, or nothing more, is its end
+        while part := terminal.read(4096):
+            said += part
+    printed, _ = run.communicate()
+    assert b"listening" in said and b"100%" in said
+    assert b"listening" not in printed and len(printed.splitlines()) > 4
+
+
+def test_scoring_takes_no_options_of_answering(folder, truth):
+    for option in (["--segments"], ["--explain"], *([name, "out"] for name in ("--plot", "--textgrid", "--labels"))):
+        done = predict(folder, "--truth", truth, *option)
+        assert (done.returncode, done.stdout) == (2, b"") and b"--truth scores" in done.stderr
 
 
 def test_a_microphone_that_is_not_there_is_one_line(folder):
@@ -154,6 +242,14 @@ def test_wrong_usage_is_said(folder):
     assert done.returncode == 1
     assert done.stderr.decode().startswith("predict: elsewhere holds no saved model")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_stands_for_no_sound_is_said(folder, tmp_path):
+    done = predict(folder, str(tmp_path), "", "--format", "csv")
+    assert done.returncode == 1
+    empty, nameless = (row["refusal"] for row in rows_of(done))  # not all that lies in the current folder
+    assert empty.startswith("unreadable: holds no sound files; ") and ".wav" in empty
+    assert nameless.startswith("unreadable: an empty name; ")
 
 
 def test_expand(folder, monkeypatch):

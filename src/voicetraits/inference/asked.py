@@ -4,6 +4,8 @@ import glob
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from voicetraits.errors import DataError
+
 #: Says that the sound comes from standard input.
 STDIN = "-"
 #: Of the files in a folder that are taken to be sound; a file that is named is read whatever its name.
@@ -25,9 +27,17 @@ def expand(asked: Iterable[str]) -> Iterator[str]:
                 yield path
 
 
+def require_file(name: str) -> None:
+    """Check one of `expand`'s that none of the files in it could stand for. Raises DataError."""
+    if not name:
+        raise DataError("an empty name; name a file, a folder or a pattern")
+    if Path(name).is_dir():
+        raise DataError("holds no sound files; name one, or a folder with .wav, .flac, .mp3 or the like")
+
+
 def _files_of(name: str) -> list[str]:
     path = Path(name)
-    if name == STDIN or path.is_file():
+    if name in (STDIN, "") or path.is_file():  # an empty name is no wish for all that lies in the current folder
         return [name]
     if path.is_dir():
         return _sounds_in(path) or [name]

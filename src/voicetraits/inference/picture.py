@@ -10,7 +10,7 @@ from voicetraits.features.analysis import Analysis
 from voicetraits.features.formants import FormantTracker
 from voicetraits.features.low_rate import LowRate
 from voicetraits.files import written_aside
-from voicetraits.inference.predictor import SAMPLE_RATE_HZ, LookedAt, Predictor
+from voicetraits.inference.predictor import LONGEST_CLIP_SECONDS, SAMPLE_RATE_HZ, LookedAt, Predictor
 from voicetraits.inference.sound import Sound
 
 _WINDOW_SECONDS, _HOP_SECONDS = 2.0, 0.5
@@ -23,7 +23,7 @@ _TIME = {"field": "s", "type": "quantitative", "title": "seconds"}
 
 
 def write_picture(predictor: Predictor, sound: Sound, path: Path, *, title: str) -> None:
-    """Write a PNG of the first minute of a sound, at most.
+    """Write a PNG of a sound; see `png_of`.
 
     Raises:
         DataError: it cannot be read.
@@ -34,28 +34,35 @@ def write_picture(predictor: Predictor, sound: Sound, path: Path, *, title: str)
         aside.write_bytes(content)
 
 
+def require_drawing() -> None:
+    """Check that there is something to draw with. Raises ModelError."""
+    try:
+        import vl_convert  # noqa: F401 (takes its time to load, so that it is loaded where it is needed)
+    except ImportError:
+        raise ModelError("drawing needs the package vl-convert-python; `pip install vl-convert-python`") from None
+
+
 def png_of(predictor: Predictor, sound: Sound, *, title: str, scale: float) -> bytes:
-    """A PNG of the first minute of a sound, at most; `scale` 1 makes it about 1,050 pixels wide.
+    """A PNG of a sound, of a longer one up to LONGEST_CLIP_SECONDS; `scale` 1 makes it about 1,050 pixels wide.
 
     Raises:
         DataError: it cannot be read.
         ModelError: there is nothing to draw with.
     """
-    try:
-        import vl_convert  # takes its time to load
-    except ImportError:
-        raise ModelError("drawing needs the package vl-convert-python; `pip install vl-convert-python`") from None
+    require_drawing()
+    import vl_convert
+
     return vl_convert.vegalite_to_png(picture(predictor, sound, title=title), scale=scale)
 
 
 def picture(predictor: Predictor, sound: Sound, *, title: str) -> dict[str, Any]:
-    """The chart, as Vega-Lite."""
+    """The chart, as Vega-Lite; its title says where it does not show all of the sound."""
     seen = predictor.over_time(sound, window_seconds=_WINDOW_SECONDS, hop_seconds=_HOP_SECONDS)
     end = len(seen.samples) / SAMPLE_RATE_HZ
     time = {**_TIME, "scale": {"domain": [0, end], "nice": False}}
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "title": title,
+        "title": ", ".join(filter(None, (title, _part(seen)))),
         "config": {"background": "white", "font": "sans-serif"},
         "resolve": {"scale": {"color": "independent"}},
         "vconcat": [
@@ -65,6 +72,13 @@ def picture(predictor: Predictor, sound: Sound, *, title: str) -> dict[str, Any]
             *_listening(predictor, seen, time),
         ],
     }
+
+
+def _part(seen: LookedAt) -> str:
+    """Which part of the sound is seen; empty where it is all."""
+    if seen.duration_seconds <= LONGEST_CLIP_SECONDS:
+        return ""
+    return f"first {LONGEST_CLIP_SECONDS:g} of {round(seen.duration_seconds, 2):g} s"
 
 
 def _waveform(seen: LookedAt, time: dict) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from voicetraits.features.analysis import Analysis
 from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
 from voicetraits.inference.answers import Prediction, Refusal
 from voicetraits.inference.domain import domain_of
-from voicetraits.inference.explaining import Explanation, explain
+from voicetraits.inference.explaining import Explanation, explain, require_features
 from voicetraits.inference.hearing import Ear, Hearing
 from voicetraits.inference.loading import ModelIdentity, find_models, identity_of
 from voicetraits.inference.occlusion import Occlusion, occlude
@@ -26,7 +26,8 @@ from voicetraits.inference.windows import Window, cut
 from voicetraits.models import saved
 from voicetraits.models.saved import SavedModel
 
-#: A sound up to this is one clip, as in training; a longer one is judged window by window.
+#: A sound up to this is one clip, as in training; a longer one is judged window by window, and seen in pictures up to
+#: here.
 LONGEST_CLIP_SECONDS = 60.0
 WINDOW_SECONDS = 4.0
 _WINDOWS_AT_A_TIME = 64
@@ -44,13 +45,15 @@ class LookedAt:
     """What there is to see of a sound.
 
     Attributes:
-        samples: (n,) int16 at 16 kHz.
-        analysis: its frames.
+        samples: (n,) int16 at 16 kHz; of a longer sound the first LONGEST_CLIP_SECONDS.
+        duration_seconds: of the whole sound.
+        analysis: frames of the samples.
         windows: what was heard in windows that overlap.
         occlusions: by target, where nets that see frames and bands listen.
     """
 
     samples: np.ndarray
+    duration_seconds: float
     analysis: Analysis
     windows: Sequence[Heard]
     occlusions: Mapping[str, Occlusion]
@@ -170,8 +173,13 @@ class Predictor:
             for target, own in rows.items()
         }
 
+    def require_explainable(self) -> None:
+        """Check that all models see features, as `explain` needs. Raises ModelError."""
+        for target, model in self.models.items():
+            require_features(target, model, self._domains[target])
+
     def over_time(self, sound: Sound, *, window_seconds: float, hop_seconds: float) -> LookedAt:
-        """The begin of a sound, up to the length of a clip, looked at closely.
+        """The begin of a sound, up to LONGEST_CLIP_SECONDS, looked at closely.
 
         Args:
             window_seconds, hop_seconds: of the windows that are answered.
@@ -179,7 +187,9 @@ class Predictor:
         Raises:
             DataError: it cannot be read.
         """
-        head, _ = _head(blocks_of(sound), round(LONGEST_CLIP_SECONDS * SAMPLE_RATE_HZ))
+        blocks = blocks_of(sound)
+        head, _ = _head(blocks, round(LONGEST_CLIP_SECONDS * SAMPLE_RATE_HZ))
+        duration_seconds = sum(map(len, chain(head, blocks))) / SAMPLE_RATE_HZ
         samples = np.concatenate(head)[: round(LONGEST_CLIP_SECONDS * SAMPLE_RATE_HZ)]
         frame_length = self._extractor.params.frame_length
         samples = np.pad(samples, (0, max(0, frame_length - len(samples))))
@@ -192,7 +202,7 @@ class Predictor:
             for target, front_end in self._front_ends.items()
             if getattr(front_end, "has_bands", False) and any(target in window.stated for window in windows)
         }
-        return LookedAt(samples, self._extractor.analyse(as_float), windows, occlusions)
+        return LookedAt(samples, duration_seconds, self._extractor.analyse(as_float), windows, occlusions)
 
     def stream(self, sound: Sound) -> Iterator[Heard]:
         """What is heard window by window, while the sound is read; memory does not grow with its length."""

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -9,6 +10,7 @@ from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from voicetraits.inference.explaining import Explanation
 
@@ -22,6 +24,11 @@ class Format(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+
+
+def readable(path: str) -> str:
+    """A file's name as it can be printed: bytes that are no UTF-8 are replaced."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 class Printer:
@@ -87,28 +94,31 @@ def _table(rows: Sequence[dict[str, Any]], out: TextIO) -> None:
         table.add_column(name, justify="left" if name in ("target", "answer", "model") else "right")
     for row in rows:
         times = [_number(row.get(name), "{:.1f}") for name in ("start_seconds", "end_seconds")] if has_times else []
-        table.add_row(
-            row["path"], *times, row.get("target"), row.get("label") or f"({row['refusal']})",
+        _add(
+            table, row["path"], *times, row.get("target", ""), row.get("label") or f"({row['refusal']})",
             _number(row.get("confidence"), "{:.0%}"), _number(row.get("speech_share"), "{:.0%}"),
-            _number(row.get("f0_median_hz"), "{:.0f} Hz"), row.get("model"),
+            _number(row.get("f0_median_hz"), "{:.0f} Hz"), row.get("model", ""),
         )  # fmt: skip
     console.print(table)
 
 
 def _explained(path: str, explanation: Explanation, out: TextIO) -> None:
-    table = Table(
-        box=None, pad_edge=False, title_justify="left", title=f"\n{path}, {explanation.target}: what speaks for "
-        f"{explanation.leans_to} (+) or against it (−)",
-    )  # fmt: skip
+    title = f"\n{path}, {explanation.target}: what speaks for {explanation.leans_to} (+) or against it (−)"
+    table = Table(box=None, pad_edge=False, title_justify="left", title=Text(title, "italic"))
     table.add_column("feature")
-    for name in ("here", "in training", "training clips below", "moved the answer by"):
+    for name in ("here", "in training", "training clips below (estimated)", "moved the answer by"):
         table.add_column(name, justify="right")
     for moved in explanation.features:
         unit = "" if moved.unit == "1" else f" {moved.unit}"
         values = (f"{moved.value:.4g}{unit}", f"{moved.training_mean:.4g}{unit}")
-        table.add_row(moved.feature, *values, f"{moved.share_below:.0%}", f"{moved.contribution:+.2f}")
+        _add(table, moved.feature, *values, f"{moved.share_below:.0%}", f"{moved.contribution:+.2f}")
     console = Console(file=out) if out.isatty() else Console(file=out, width=_WIDTH)
     console.print(table)
+
+
+def _add(table: Table, *cells: str) -> None:
+    """Add a row as it is: rich takes brackets and colons in plain strings, as in names of files, for markup."""
+    table.add_row(*map(Text, cells))
 
 
 def _number(value: float | None, pattern: str) -> str:

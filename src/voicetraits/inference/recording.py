@@ -1,5 +1,6 @@
 """Records from the microphone, with the level shown while somebody speaks."""
 
+import io
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -44,7 +45,7 @@ def record(seconds: float, out: TextIO = sys.stderr) -> np.ndarray:
                 blocks.append(samples[:, 0].copy())
                 left -= len(samples)
                 print(f"\r{meter(samples[:, 0])} {max(0, left) / SAMPLE_RATE_HZ:4.1f} s", end="", file=out, flush=True)
-    except sounddevice.PortAudioError as error:
+    except (sounddevice.PortAudioError, ValueError) as error:  # the latter of a device that is set by a wrong name
         raise DataError(f"there is no microphone to record from ({' '.join(str(error).split())})") from None
     print("\rthank you".ljust(_METER_SIGNS + 12), file=out, flush=True)
     return np.concatenate(blocks)
@@ -60,5 +61,7 @@ def meter(samples: np.ndarray) -> str:
 
 def save(samples: np.ndarray, path: Path) -> None:
     """Write what was recorded as a wav file."""
+    content = io.BytesIO()  # libsndfile would not say why a file cannot be written
+    soundfile.write(content, samples, SAMPLE_RATE_HZ, subtype="PCM_16", format="WAV")
     with written_aside(path) as aside:
-        soundfile.write(aside, samples, SAMPLE_RATE_HZ, subtype="PCM_16", format="WAV")
+        aside.write_bytes(content.getvalue())

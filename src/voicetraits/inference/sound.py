@@ -40,6 +40,11 @@ def blocks_of(sound: Sound) -> Iterator[np.ndarray]:
     yield from _at_16_khz(blocks, rate_hz)
 
 
+def reason_of(error: DataError | OSError) -> str:
+    """Why a sound could not be read, or what belongs to it not written, in a few words."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def _at_16_khz(blocks: Iterator[np.ndarray], rate_hz: float) -> Iterator[np.ndarray]:
     """Mono blocks of float32 at any rate -> blocks of int16 at 16 kHz."""
     if rate_hz == SAMPLE_RATE_HZ:

@@ -1,31 +1,25 @@
-"""Scores a predictor on a labelled folder, as evaluate scores the test speakers."""
+"""Answers on a labelled folder: clips.csv says which clips there are, and how each is labelled."""
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from voicetraits.baselines import PitchThreshold, majority
 from voicetraits.errors import DataError
-from voicetraits.evaluation import EvaluateParams, figures, score_table
-from voicetraits.examples import final_sides, read_splits, select_clips
-from voicetraits.features.table import read_features
 from voicetraits.inference.answers import Refusal
 from voicetraits.inference.predictor import Predictor
-from voicetraits.labels import Stated, read_age, read_gender
+from voicetraits.inference.progress import shown
+from voicetraits.inference.sound import reason_of
+from voicetraits.labels import read_age, read_gender
 from voicetraits.metadata import MetadataParams
-from voicetraits.params import Seed, get
+from voicetraits.params import get
 
 COLUMNS = ("path", "speaker_id", "gender", "age")
-#: How the value of a column is read, by target.
-Readers = Mapping[str, Callable[[str], Stated]]
 
 
 @dataclass(frozen=True)
@@ -34,52 +28,36 @@ class Scored:
 
     Attributes:
         tables: by target, a row per clip: utterance_id (its path), speaker_id, label, f0_median_hz, p_<class>…, refused
-            (unsure).
+            (unsure). Empty where no clip is left.
         set_aside: by target, how many rows are in no table, by reason.
+        unlabelled: targets of which the labels name fewer than two classes; they are in no table.
+        unreadable: why a clip could not be read, by path.
     """
 
     tables: Mapping[str, pd.DataFrame]
     set_aside: Mapping[str, Mapping[str, int]]
+    unlabelled: Sequence[str]
+    unreadable: Mapping[str, str]
 
 
-def score_on(
-    predictor: Predictor, truth: Path, params: Mapping[str, Any], *, data: Path
-) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Scores on the clips of a table, with the metrics, intervals and baselines of evaluate.
+def answer_on(predictor: Predictor, truth: Path, params: Mapping[str, Any]) -> Scored:
+    """Answers on the clips of a table, with a progress bar.
 
     Args:
         truth: clips.csv.
         params: those of params.yaml.
-        data: the project's data folder, which the baselines learn from.
 
-    Returns:
-        by target, `score_table` of the model and the baselines; and what was left out, in words.
+    Raises:
+        DataError: of `read_truth`; or of no target two classes are labelled, which is found before the first sound.
     """
-    settings = get(params, "evaluate", EvaluateParams)
-    read = {"gender": read_gender, "age": partial(read_age, **get(params, "metadata", MetadataParams).ages)}
-    scored = answer_all(predictor, read_truth(truth), read)
-    scores, notes = {}, []
-    for target, own in scored.tables.items():
-        config = predictor.models[target].config
-        baselines = baseline_tables(own, target, config.classes, data, config.training_split_sha256)
-        if not baselines:
-            notes.append(f"{target}: no baselines, since {data} does not hold what the model learnt from")
-        if aside := scored.set_aside[target]:
-            reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(aside.items()))
-            notes.append(f"{target}: {len(own)} clips are scored; set aside: {reasons}")
-        tables = {config.model: own, **baselines}
-        scores[target] = score_table(target, tables, config.classes, settings, seed=get(params, "seed", Seed))
-    return scores, notes
-
-
-def nested(scores: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """As metrics/evaluate.json has them."""
-    return {target: figures(own, {}) for target, own in scores.items()}
-
-
-def together(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """As metrics/plots/scores.csv has them."""
-    return pd.concat(scores.values())
+    rows = read_truth(truth)
+    labels = _labels(predictor, rows, params)
+    unlabelled = [target for target, own in labels.items() if len(set(own) - {None}) < 2]
+    if len(unlabelled) == len(labels):
+        known = "; ".join(f"{target}: {', '.join(predictor.models[target].config.classes)}" for target in labels)
+        raise DataError(f"{truth} labels clips of fewer than two classes ({known}); nothing can be scored on them")
+    answered = {target: own for target, own in labels.items() if target not in unlabelled}
+    return _answer_all(predictor, rows, answered, unlabelled)
 
 
 def read_truth(path: Path) -> list[dict[str, str]]:
@@ -107,20 +85,40 @@ def read_truth(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def answer_all(predictor: Predictor, rows: Sequence[Mapping[str, str]], read: Readers) -> Scored:
+def _labels(
+    predictor: Predictor, rows: Sequence[Mapping[str, str]], params: Mapping[str, Any]
+) -> dict[str, list[str | None]]:
+    """By target, the class of each row; None where it has none that the model knows."""
+    read = {"gender": read_gender, "age": partial(read_age, **get(params, "metadata", MetadataParams).ages)}
+    labels = {}
+    for target, model in predictor.models.items():
+        stated = (read[target](row[target]).label for row in rows)
+        labels[target] = [label if label in model.config.classes else None for label in stated]
+    return labels
+
+
+def _answer_all(
+    predictor: Predictor,
+    rows: Sequence[Mapping[str, str]],
+    labels: Mapping[str, Sequence[str | None]],
+    unlabelled: Sequence[str],
+) -> Scored:
     """Answer on each clip; set aside what has no label that the model knows, and what gets no probabilities."""
-    kept: dict[str, list[dict]] = {target: [] for target in predictor.models}
-    set_aside: dict[str, Counter] = {target: Counter() for target in predictor.models}
-    for row in rows:
+    kept: dict[str, list[dict]] = {target: [] for target in labels}
+    set_aside: dict[str, Counter] = {target: Counter() for target in labels}
+    unreadable: dict[str, str] = {}
+    for place in shown(range(len(rows))):
+        row = rows[place]
         try:
             answers = predictor(row["path"]).answers
-        except (DataError, OSError):
-            for target in predictor.models:
+        except (DataError, OSError) as error:
+            unreadable[row["path"]] = reason_of(error)
+            for target in labels:
                 set_aside[target]["unreadable"] += 1
             continue
-        for target, answer in answers.items():
-            label = read[target](row[target]).label
-            if label not in predictor.models[target].config.classes:
+        for target, own in labels.items():
+            label, answer = own[place], answers[target]
+            if label is None:
                 set_aside[target]["no_label"] += 1
             elif answer.probabilities is None:
                 set_aside[target][str(answer.refusal)] += 1
@@ -129,58 +127,4 @@ def answer_all(predictor: Predictor, rows: Sequence[Mapping[str, str]], read: Re
                 known = {"utterance_id": row["path"], "speaker_id": row["speaker_id"].strip(), "label": label}
                 refused = answer.refusal == Refusal.UNSURE
                 kept[target].append(known | {"f0_median_hz": answer.f0_median_hz or 0.0, **stated, "refused": refused})
-    for target, own in kept.items():
-        if len({row["label"] for row in own}) < 2:
-            raise DataError(f"fewer than two classes of {target} are left: {dict(set_aside[target])} were set aside")
-    return Scored({target: pd.DataFrame(own) for target, own in kept.items()}, set_aside)
-
-
-def baseline_tables(
-    table: pd.DataFrame, target: str, classes: Sequence[str], data: Path, training_split_sha256: str
-) -> dict[str, pd.DataFrame]:
-    """What evaluate's baselines answer on the same clips, fitted on the clips that the model learnt from.
-
-    Args:
-        table: of `Scored`.
-        data: the project's data folder.
-
-    Returns:
-        by name; nothing where `data` does not hold the clips that the model learnt from.
-    """
-    train = training_clips(target, data, training_split_sha256)
-    if train is None:
-        return {}
-    labels = train["label"].map(list(classes).index).to_numpy()
-    stated = {"majority": majority(labels, len(classes), len(table))}
-    if target == "gender":
-        f0_hz = read_features(data / "features").values["f0_median_hz"].loc[train["utterance_id"]].to_numpy()
-        threshold = PitchThreshold.fit(f0_hz, (train["label"] == "female").to_numpy())
-        stated["pitch_threshold"] = threshold.predict_proba(table["f0_median_hz"].to_numpy(np.float64), classes)
-    known = table[["utterance_id", "speaker_id", "label"]]
-    return {
-        name: known.assign(**{f"p_{label}": values[:, k] for k, label in enumerate(classes)})
-        for name, values in stated.items()
-    }
-
-
-def training_clips(target: str, data: Path, training_split_sha256: str) -> pd.DataFrame | None:
-    """The clips that a model learnt from: utterance_id, speaker_id, label.
-
-    Args:
-        data: the project's data folder.
-        training_split_sha256: of the model's config.
-
-    Returns:
-        None where `data` does not hold them.
-    """
-    if not (data / "splits.csv").exists() or not (data / "metadata.parquet").exists():
-        return None
-    splits = read_splits(data / "splits.csv")
-    own = splits[splits["target"] == target]
-    metadata = pd.read_parquet(data / "metadata.parquet")
-    for sides in (own, final_sides(own)):
-        for fold in sorted(sides["fold"].unique()):
-            clips = select_clips(metadata, sides, target, fold, "train")
-            if sha256(clips.to_csv(index=False).encode()).hexdigest() == training_split_sha256:
-                return clips
-    return None
+    return Scored({target: pd.DataFrame(own) for target, own in kept.items()}, set_aside, unlabelled, unreadable)

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from voicetraits import stage
+from voicetraits.errors import DataError, ModelError
 from voicetraits.inference.command import (
     Explain,
     Form,
@@ -24,7 +25,6 @@ from voicetraits.inference.command import (
     TextGrid,
     Wanted,
     answer,
-    sounds_of,
 )
 from voicetraits.inference.predictor import Predictor
 from voicetraits.inference.printing import Format
@@ -52,17 +52,37 @@ def predict(
     if card:
         print(CARD.read_text(encoding="utf-8"), end="")
         return
-    wanted = Wanted(form, segments, textgrid, labels, explain, plot)
-    predictor = Predictor(model)
+    wanted = Wanted(form, segments, textgrid, labels, explain, plot, record, save)
+    predictor = load(model)
     starting.ready()
-    if not answer(predictor, sounds_of(sounds, record, save), wanted):
+    if not answer(predictor, sounds or [], wanted):
         sys.exit(1)
+
+
+def load(folder: Path) -> Predictor:
+    """The models in a folder.
+
+    Raises:
+        ModelError: there is none, or one is damaged; it says what to do where there is no project that makes models.
+    """
+    try:
+        return Predictor(folder)
+    except ModelError as error:
+        what = str(error).rsplit("; ", 1)[0]
+        hint = "install the package again" if folder == SHIPPED else "let --model name another folder, or leave it out"
+        raise ModelError(f"{what}; {hint}") from None
 
 
 def command() -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(predict)
-    app()
+    try:
+        app()
+    except OSError as error:  # `stage.run` would name commands of the project, which is not here
+        if isinstance(error, BrokenPipeError):
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        raise DataError(f"{where}{error.strerror or error}; mend that and run the same command again") from None
 
 
 def main() -> None:
