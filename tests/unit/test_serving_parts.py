@@ -232,8 +232,8 @@ def test_what_there_is_to_see():
     unexplained = Looked(b"png", 60.0, {}, "the cnn model sees no features")
     assert "where it listens" in fragments.looks(unexplained, duration_seconds=60.0, labels=LABELS)
     cut = fragments.looks(unexplained, duration_seconds=89.6, labels=LABELS)
-    assert "<h2>The sound: the first 60 of 90 s</h2>" in cut
-    assert cut.count("the first 60 of 90 s") == 3  # the heading, and what is read aloud of the picture and its frame
+    assert "<h2>The sound: the first 60 of 89.6 s</h2>" in cut
+    assert cut.count("the first 60 of 89.6 s") == 3  # the heading, and what is read aloud of the picture and its frame
 
 
 def test_age_groups_are_told_with_their_ages_where_these_are_known():

@@ -3,7 +3,6 @@
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
-from math import ceil
 from typing import Any
 
 from voicetraits.serving import words
@@ -71,7 +70,7 @@ def looks(looked: Looked, *, duration_seconds: float, labels: Mapping[str, str])
         labels: classes in words, as `words.labels_of`.
     """
     is_cut = duration_seconds > looked.pictured_seconds
-    shown = f"the first {looked.pictured_seconds:g} of {ceil(duration_seconds)} s" if is_cut else ""
+    shown = f"the first {looked.pictured_seconds:g} of {round(duration_seconds, 2):g} s" if is_cut else ""
     heading = f"The sound: {shown}" if is_cut else "The sound"
     about = "Waveform; spectrogram with pitch and formants; probabilities over time; of a net, where it listens" + (
         f"; of {shown}" if is_cut else ""
