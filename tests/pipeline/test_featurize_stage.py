@@ -58,10 +58,7 @@ def featurized(tmp_path_factory) -> Project:
 
 @pytest.fixture
 def run_here(monkeypatch):
-    """`run_here(project)`: the stage with one worker, in this process, which has the kernels loaded.
-
-    Its keys in the store are others than those of the script, since tests load more of the library.
-    """
+    """`run_here(project)`: the stage with one worker, in this process, which has the kernels loaded."""
 
     def run(project: Project) -> None:
         monkeypatch.chdir(project.folder)
@@ -124,14 +121,14 @@ def test_workers_store_and_folder_change_no_byte(featurized, run_here, tmp_path)
     assert {path: path.stat().st_ino for path in elsewhere.folder.glob("store/features/??/*")} == entries
 
 
-def test_a_damaged_entry_is_made_again(featurized, tmp_path):
+def test_a_damaged_entry_is_made_again(featurized, run_here, tmp_path, capsys):
     project = Project(tmp_path / "damaged")
     write_shards(project, 4)
     shutil.copytree(featurized.folder / "store", project.folder / "store")
     path = sorted(project.folder.glob("store/features/??/*/functionals.parquet"))[1]
     path.write_bytes(path.read_bytes()[:-1])
-    done = project.run("featurize")
-    assert done.stderr == f"store: {path.parent} is damaged (functionals.parquet); making it again\n"
+    run_here(project)
+    assert capsys.readouterr().err == f"store: {path.parent} is damaged (functionals.parquet); making it again\n"
     assert outputs(project) == outputs(featurized)
 
 
@@ -143,7 +140,7 @@ def test_the_sorted_table_is_the_same_for_any_shards(featurized, run_here, tmp_p
     assert one.equals(other)
 
 
-def test_another_setting_gives_other_features_into_new_files(featurized, tmp_path):
+def test_another_setting_gives_other_features_into_new_files(featurized, run_here, tmp_path):
     """A file in the workspace may be a hard link of DVC's cache: nothing may be written through it."""
     project = Project(tmp_path / "linked")
     write_shards(project, 4)
@@ -154,7 +151,7 @@ def test_another_setting_gives_other_features_into_new_files(featurized, tmp_pat
     stale.write_bytes(b"of a larger corpus")
     # More decimals than write_json keeps: the params must come back as they are.
     project.set_params(featurize__mfcc=13, featurize__pre_emphasis=0.9512345678)
-    project.run("featurize")
+    run_here(project)
     assert outputs(featurized) == before
     table = read_features(project.folder / "data/features")
     assert not stale.exists()

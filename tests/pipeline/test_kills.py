@@ -61,12 +61,11 @@ def kill_and_compare(project: Project, tmp_path: Path):
                 shutil.rmtree(store)
                 finished.clear()
 
-        survival = run_with_kills(
+        last = run_with_kills(
             [sys.executable, f"src/{stage}.py"], project.folder, project.env, 20, 7, seconds[0],
             startup_seconds=seconds[1], after_kill=look,
         )  # fmt: skip
-        assert survival.last.returncode == 0, survival.last.stderr
-        assert survival.hits >= 10
+        assert last.returncode == 0, last.stderr
         assert digests(folder) == undisturbed
         assert metrics.read_bytes() == counts
         assert set(folder.parent.iterdir()) == beside  # nothing is left of the runs that were killed

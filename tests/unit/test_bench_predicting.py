@@ -5,6 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 
 from support.project import ROOT
 from support.saved_models import save_softmax
@@ -68,12 +69,27 @@ def test_refusals_are_counted(data):
 def test_predicting_is_timed(data, monkeypatch):
     monkeypatch.setattr(predicting, "_LONG_SECONDS", 70)
     monkeypatch.setattr(predicting, "_cold_start", lambda *_: 1.25)
+    monkeypatch.setattr(predicting, "_DEFAULT_MODEL", "softmax")
+    monkeypatch.setattr(predicting, "_MEMORY_HOURS", 0.02)
+    (data.parent / "src").symlink_to(ROOT / "src")
     figures = predicting.measure(data.parent, data.parent, [voice("male", 1).astype(np.float32)], runs=1)
     own = figures["models"]["softmax"]
     assert own["cold_start_seconds"] == 1.25 and own["times_real_time"] > 5
     page = predicting.render(figures)
     assert "| softmax | 1.25 |" in page
     assert "inaSpeechSegmenter was not installed" in page
+    memory = figures["memory"]
+    assert 100 < memory["peak_megabytes"] < 1000, "a process that has loaded a model"
+    said = f"one file of 0.02 hours with softmax held {memory['peak_megabytes']:.0f} MB"
+    assert said in page
+    del figures["memory"]
+    assert "Memory" not in predicting.render(figures), "figures of before it was measured"
+
+
+def test_a_long_file_is_written_piece_by_piece(tmp_path):
+    predicting._write_repeated(tmp_path / "x.wav", np.array([0.5, -0.25, 0.125], np.float32), 8)
+    written, rate_hz = soundfile.read(tmp_path / "x.wav")
+    assert rate_hz == RATE_HZ and written.tolist() == [0.5, -0.25, 0.125, 0.5, -0.25, 0.125, 0.5, -0.25]
 
 
 def test_serving_is_timed(data, monkeypatch):
@@ -88,6 +104,7 @@ def test_serving_is_timed(data, monkeypatch):
     page = serving.render(figures)
     assert f"50 clients at once, 3 s, the default model: {load['statuses']['200']} answers" in page
     assert "| softmax | " in page
+    assert "from stop to answer" in page
 
 
 INA = """

@@ -1,4 +1,4 @@
-"""What predicting takes: from a cold start to the first answer, and of a long file; inaSpeechSegmenter beside it.
+"""What predicting takes: from a cold start to the first answer, of a long file, and of memory; a rival beside it.
 
 inaSpeechSegmenter (Doukhan et al. 2018) finds speech, music and noise, and says female or male of speech. It is no
 dependency of ours, and measured where it is installed beside us.
@@ -17,12 +17,15 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from voicetraits.bench.project import watched
 from voicetraits.bench.timing import machine
 from voicetraits.errors import DataError
 from voicetraits.inference.predictor import SAMPLE_RATE_HZ, Predictor
 
 _VERSIONS = ("numpy", "onnxruntime", "ydf")
 _SHORT_SECONDS, _LONG_SECONDS = 5, 600
+#: The default model, of which memory is measured, and the length of the file.
+_DEFAULT_MODEL, _MEMORY_HOURS = "tfdf", 10.0
 _RIVAL = "inaSpeechSegmenter"
 #: Segments the files that are named, a time each; prints what it took from its start to the first answer, and each.
 _RUN_RIVAL = """
@@ -67,6 +70,17 @@ def measure(repository: Path, scratch: Path, speech: Sequence[np.ndarray], *, ru
                 "cold_start_seconds": statistics.median(cold),
                 "times_real_time": _LONG_SECONDS / statistics.median(long),
             }
+        for folder in folders:
+            if folder.name == _DEFAULT_MODEL:
+                path = Path(name) / "hours.wav"
+                _write_repeated(path, together, round(_MEMORY_HOURS * 3600 * SAMPLE_RATE_HZ))
+                command = [sys.executable, str(repository / "src/predict.py"), str(path), "--model", str(folder)]
+                cost = watched(command, repository, {})
+                figures["memory"] = {
+                    "model": folder.name,
+                    "hours": _MEMORY_HOURS,
+                    "peak_megabytes": cost.peak_megabytes,
+                }
         if importlib.util.find_spec(_RIVAL):
             figures["rival"] = _measure_rival(files, runs)
     return figures
@@ -89,7 +103,20 @@ def render(figures: dict[str, Any]) -> str:
         lines.append(f"| {_RIVAL} | {rival['cold_start_seconds']:.2f} | {rival['times_real_time']:.0f} |")
     else:
         lines += ["", f"{_RIVAL} was not installed, so that nothing stands beside it; `pip install {_RIVAL}`."]
+    if memory := figures.get("memory"):  # figures of before it was measured have none
+        lines += [
+            "",
+            f"Memory: `python src/predict.py` on one file of {memory['hours']:g} hours with {memory['model']} held "
+            f"{memory['peak_megabytes']:.0f} MB at most (resident set).",
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _write_repeated(path: Path, samples: np.ndarray, length: int) -> None:
+    """Write samples again and again, up to a length, without holding it in memory."""
+    with soundfile.SoundFile(path, "w", SAMPLE_RATE_HZ, 1) as file:
+        for start in range(0, length, len(samples)):
+            file.write(samples[: length - start])
 
 
 def _cold_start(repository: Path, model: Path, sound: Path) -> float:

@@ -90,6 +90,10 @@ def render(figures: dict[str, Any]) -> str:
         "| --- | --- |",
         *(f"| {name} | {1000 * seconds:.0f} |" for name, seconds in figures["answer_seconds"].items()),
         "",
+        "On the page, the time from stop to answer consists of four parts: the browser sends the recording, Gradio "
+        "takes it in, the service answers, the browser shows it. The table is the third of them, but for segments, "
+        "which the page asks for as well; a test with a browser (tests/web/test_page.py) bounds the whole.",
+        "",
         f"{load['clients']} clients at once, {load['seconds']:.0f} s, the default model: {load['statuses']['200']:,} "
         f"answers, {load['answers_per_second']:.0f} a second, after {load['answer_seconds_median']:.2f} s (median) "
         f"and {load['answer_seconds_99']:.2f} s (99 %); beside them {others or 'nothing'} (429 asks to come "
