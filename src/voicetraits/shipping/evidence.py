@@ -10,7 +10,7 @@ from voicetraits.calibration import Calibration
 from voicetraits.errors import DataError
 from voicetraits.examples import final_sides, read_splits, select_clips
 from voicetraits.inference.loading import ModelIdentity, identity_of
-from voicetraits.inference.truth import training_clips
+from voicetraits.inference.scoring import training_clips
 from voicetraits.models.saved import Config
 from voicetraits.run_lock import LOCK, check_current, digests_of, read_stages
 from voicetraits.shipping.contents import Model
