@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
@@ -27,6 +28,20 @@ def test_the_readme_quotes_the_results_on_real_speech():
     assert len(rows) >= 3
     for row in rows:
         assert row in pages, row
+
+
+def test_results_are_those_that_make_results_writes_now():
+    for folder in (ROOT / "metrics/results").iterdir():
+        assert {path.name for path in folder.iterdir()} == {
+            "README.md", "report.md", "uar.svg", "data.json", "scores.csv", "slices.csv", "without_suspects.csv",
+            "stress.csv", "comparisons.csv",
+            *(f"between_sources_{what}.csv" for what in ("scores", "slices", "comparisons", "stress")),
+        }  # fmt: skip
+        data = json.loads((folder / "data.json").read_text(encoding="utf-8"))
+        assert data["folds"] == 5 and isinstance(data["suspects"], list)
+        scores = pd.read_csv(folder / "scores.csv")
+        assert set(scores["seed"]) == set(range(5))
+        assert {"softmax", "tfdf", "voicenet", "pitch_threshold", "majority"} == set(scores["model"])
 
 
 def test_the_readme_draws_and_describes_every_stage():
