@@ -7,6 +7,7 @@ import pytest
 import yaml
 from dvc.utils.hydra import apply_overrides
 
+from voicetraits import params
 from voicetraits.params_file import write_values
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -81,6 +82,23 @@ def test_every_list_of_the_file_is_tried():
     # Sections of `augment` are alike, and the search spaces are flow maps, which stay so.
     found = {name for name in lists(yaml.safe_load(PARAMS.read_text())) if not name.startswith(("augment.", "tune."))}
     assert found <= LISTS.keys()
+
+
+def test_writing_nothing_new_leaves_every_byte(path):
+    write_values(path, {"train.lr": 0.003})
+    assert path.read_bytes() == PARAMS.read_bytes()
+
+
+def test_small_numbers_words_and_nothing(tmp_path):
+    path = tmp_path / "params.yaml"
+    lines = ["train:", "  # How fast.", "  lr: 0.003 # slow", "  balance: none", "  how: 1", "seed:", ""]
+    path.write_text("\n".join(lines))
+    write_values(path, {"train.lr": 1e-05, "train.balance": "class_weight", "train.how": None})
+    lines[2:5] = ["  lr: 1e-05 # slow", "  balance: class_weight", "  how:"]
+    assert path.read_text() == "\n".join(lines)
+    assert params.load(path) == {"train": {"lr": 1e-5, "balance": "class_weight", "how": None}, "seed": None}
+    write_values(path, {"train.new": 2})
+    assert params.load(path)["train"]["new"] == 2
 
 
 def as_hydra(value: object) -> str:

@@ -20,7 +20,6 @@ from voicetraits.errors import DataError, ParameterError
 from voicetraits.examples import read_splits
 from voicetraits.features.table import FeatureTable, read_features
 from voicetraits.files import write_csv, write_parquet
-from voicetraits.params_file import write_values
 from voicetraits.tuning.clips import features_of, tuning_folds, without_tested
 from voicetraits.tuning.objective import rows_of
 from voicetraits.tuning.space import Choices, Range, read_space
@@ -303,27 +302,3 @@ def test_no_such_model(stub, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["src/tune.py", "mlp", "gender"])
     with pytest.raises(ParameterError, match="there is no model 'mlp'"):
         tune.main()
-
-
-# Writing back
-
-
-def test_writing_nothing_new_leaves_every_byte(tmp_path):
-    path = tmp_path / "params.yaml"
-    path.write_bytes((ROOT / "params.yaml").read_bytes())
-    write_values(path, {"train.lr": 0.003})
-    assert path.read_bytes() == (ROOT / "params.yaml").read_bytes()
-
-
-def test_small_numbers_words_and_nothing(tmp_path):
-    path = tmp_path / "params.yaml"
-    lines = ["train:", "  # How fast.", "  lr: 0.003 # slow", "  balance: none", "  how: 1", "seed: null", ""]
-    path.write_text("\n".join(lines))
-    write_values(path, {"train.lr": 1e-05, "train.balance": "class_weight", "train.how": None})
-    assert (
-        path.read_text()
-        == "train:\n  # How fast.\n  lr: 1e-05 # slow\n  balance: class_weight\n  how: null\nseed: null\n"
-    )
-    assert params.load(path)["train"]["lr"] == 1e-5
-    write_values(path, {"train.new": 2})
-    assert params.load(path)["train"]["new"] == 2
