@@ -49,7 +49,7 @@ def read_suspects(project: Path) -> pd.DataFrame:
 def slices_without(speakers: Collection[str], project: Path, params: EvaluateParams, *, seed: int) -> pd.DataFrame:
     """Slices of gender as evaluate makes them, of the same models, less the test clips of some speakers.
 
-    None where gender was skipped.
+    No rows where gender was skipped.
 
     Args:
         speakers: whose clips are left out of the test; the models may have learnt from them in other folds.
