@@ -5,6 +5,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 # What `make package` ships.
 MODEL := tfdf
+# Tests run in as many processes as there are processors, at most four; those marked `alone` time something.
+IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadgroup
 # In the order in which they stand: what git lacks is said before an installation of minutes.
 .NOTPARALLEL:
 # Says when .venv was last made to match requirements.txt.
@@ -49,7 +51,7 @@ repro: check $(READY)
 	@python src/summary.py
 
 results: check $(READY)
-	@python src/results.py "$(MIRROR)" "$(NAME)"
+	@python src/results.py "$(MIRROR)" "$(NAME)" $(ARGS)
 
 pictures: check $(READY)
 	@python src/pictures.py
@@ -64,10 +66,12 @@ app: $(READY)
 	@python src/serve.py $(ARGS)
 
 test: check $(READY)
-	@python -m pytest -m "not slow"
+	@python -m pytest $(IN_PARALLEL) -m "not slow and not alone"
+	@python -m pytest -m "alone and not slow"
 
 test-slow: check $(CLUSTER_READY)
-	@python -m pytest -m slow
+	@python -m pytest $(IN_PARALLEL) -m "slow and not alone"
+	@python -m pytest -m "slow and alone"
 
 lint: $(READY)
 	@ruff check .

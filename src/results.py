@@ -1,10 +1,12 @@
-"""Figures on real archives: `python src/results.py <folder or address> <name>` writes metrics/results/<name>/.
+"""Figures on real archives: `python src/results.py MIRROR NAME [--seeds N] [--set KEY=VALUE]`, into metrics/results.
 
 The graph runs in a copy of the last commit, so that params.yaml, dvc.lock and the demo's figures stay as they are. It
 runs with five folds, so that each speaker is tested, once for each of five seeds, which deal the speakers to other
-folds; and once from each source to each other. The report and the label suspects are those of the first seed.
+folds; and once from each source to each other. The report and the label suspects are those of the first seed. What was
+trained goes to the project's own DVC cache: interrupted and called again, it does the finished stages no second time.
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 import vl_convert
+from ruamel.yaml import YAML, YAMLError
 
 from voicetraits import params, stage
 from voicetraits.errors import DataError
@@ -24,18 +27,17 @@ from voicetraits.finished_run import describe, read_suspects, read_tables, slice
 from voicetraits.params_file import write_values
 from voicetraits.results_page import chart, over_seeds, render
 
-SEEDS = range(5)
+SEEDS = 5
 FOLDS = 5
+#: What --set cannot set.
+OWN = ("corpus", "corpora.voxforge.url", "seed", "split.strategy", "split.folds")
 #: What all seeds but the first need of the graph.
 MEASURED = ("evaluate", "stress")
 
 
 def main() -> None:
-    if len(sys.argv) != 3 or not all(sys.argv[1:]):
-        raise DataError("say what to run on and how to name it: make results MIRROR=<folder or address> NAME=<name>")
-    mirror, name = sys.argv[1:]
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
-        raise DataError(f"NAME is {name!r}; allowed: small letters, digits, dots, dashes and underscores")
+    arguments = read_arguments()
+    mirror, name = arguments.mirror, arguments.name
     if "://" not in mirror:
         mirror = str(Path(mirror).resolve())
     if subprocess.run(
@@ -49,11 +51,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         project = Path(folder).resolve() / "project"
         run("git", "clone", "--quiet", "--no-hardlinks", ".", str(project))
-        set_params(project, mirror)
+        share_cache(project)
+        set_params(project, mirror, arguments.set)
         settings = params.get(params.load(project / "params.yaml"), "evaluate", EvaluateParams)
         parts, suspects = [], None
-        for seed in SEEDS:
-            print(f"results: seed {seed} of {SEEDS.start} to {SEEDS.stop - 1}", flush=True)
+        for seed in range(arguments.seeds):
+            print(f"results: seed {seed} of 0 to {arguments.seeds - 1}", flush=True)
             set_split(project, seed, strategy="speaker_kfold", folds=FOLDS)
             run(sys.executable, "-m", "dvc", "repro", "--quiet", *(MEASURED if parts else ()), cwd=project)
             if suspects is None:
@@ -63,9 +66,10 @@ def main() -> None:
             found["without_suspects"] = slices_without(set(suspects["speaker_id"]), project, settings, seed=seed)
             parts.append({what: table.assign(seed=seed) for what, table in found.items()})
         tables = {what: pd.concat(part[what] for part in parts) for what in parts[0]}
-        data = {"folds": FOLDS, **describe(project), "suspects": suspects["speaker_id"].tolist()}
+        data = {"folds": FOLDS, "arguments": sys.argv[3:], **describe(project)}
+        data["suspects"] = suspects["speaker_id"].tolist()
         print("results: from each source to each other", flush=True)
-        set_split(project, SEEDS.start, strategy="cross_corpus")
+        set_split(project, 0, strategy="cross_corpus")
         between = None
         # The stage says why, where no two sources have the same classes.
         if run(sys.executable, "-m", "dvc", "repro", "--quiet", "split", cwd=project, check=False):
@@ -89,6 +93,42 @@ def main() -> None:
     print((out / "README.md").read_text(encoding="utf-8"))
 
 
+def read_arguments() -> argparse.Namespace:
+    """What the command line asks for, checked. Raises DataError."""
+    parser = argparse.ArgumentParser(description="Figures on real archives, speaker by speaker, over seeds.")
+    parser.add_argument("mirror", nargs="?", help="folder or address of VoxForge archives")
+    parser.add_argument("name", nargs="?", help="of the folder under metrics/results")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many, from 0")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a value for params.yaml, as `dvc exp run -S`"
+    )
+    arguments = parser.parse_args()
+    if not arguments.mirror or not arguments.name:
+        raise DataError("say what to run on and how to name it: make results MIRROR=<folder or address> NAME=<name>")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", arguments.name):
+        raise DataError(f"NAME is {arguments.name!r}; allowed: small letters, digits, dots, dashes and underscores")
+    if arguments.seeds < 1:
+        raise DataError(f"--seeds is {arguments.seeds}; allowed: 1 or more")
+    arguments.set = dict(setting(text) for text in arguments.set)
+    return arguments
+
+
+def setting(text: str) -> tuple[str, object]:
+    """Key and value of what follows --set. Raises DataError."""
+    key, _, value = text.partition("=")
+    place = params.load()
+    for part in key.split("."):
+        if not isinstance(place, dict) or part not in place:
+            raise DataError(f"--set {text}: params.yaml has no {key}; write KEY=VALUE, for example tfdf.num_trees=50")
+        place = place[part]
+    if key in OWN:
+        raise DataError(f"--set {text}: {key} is set by this script; allowed: all but {', '.join(OWN)}")
+    try:
+        return key, YAML(typ="safe", pure=True).load(value)
+    except YAMLError as error:
+        raise DataError(f"--set {text}: no YAML ({str(error).splitlines()[0]})") from None
+
+
 def run(*command: str, cwd: Path | None = None, check: bool = True) -> bool:
     """Whether the command ends well; with `check`, a failure is an error."""
     # Stages call `python`: this one.
@@ -99,8 +139,16 @@ def run(*command: str, cwd: Path | None = None, check: bool = True) -> bool:
     return done.returncode == 0
 
 
-def set_params(project: Path, mirror: str) -> None:
-    write_values(project / "params.yaml", {"corpus": "voxforge", "corpora.voxforge.url": mirror, "audit.run": True})
+def share_cache(project: Path) -> None:
+    """Let the copy use the DVC cache of the project that it is of."""
+    dvc = [sys.executable, "-m", "dvc", "cache", "dir"]
+    cache = subprocess.run(dvc, capture_output=True, text=True, check=True).stdout.strip()
+    run(*dvc, "--local", "--quiet", str(Path(cache).resolve()), cwd=project)
+
+
+def set_params(project: Path, mirror: str, settings: dict[str, object]) -> None:
+    own = {"corpus": "voxforge", "corpora.voxforge.url": mirror, "audit.run": True}
+    write_values(project / "params.yaml", own | settings)
 
 
 def set_split(project: Path, seed: int, **split) -> None:

@@ -26,3 +26,10 @@ def mirror() -> Path:
     if not folder:
         pytest.skip("VOICETRAITS_MIRROR is not set: no real speech to run against")
     return Path(folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes: those of a file in one, those that share a costly first run too."""
+    for item in items:
+        group = "first run" if "first_run" in item.fixturenames else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))

@@ -1,5 +1,6 @@
 """The page of figures on real archives: means over seeds, tables of what readers ask."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,10 +53,10 @@ def render(
         "",
         "![UAR on clips, a dot for each seed](uar.svg)",
         "",
-        f"Made by `make results MIRROR=<folder or address> NAME={name}`. Each speaker is tested once a seed, by a "
-        f"model that has not heard them ({folds} folds), and figures are over all. Each is the mean over {seeds} "
-        "seeds, which deal the speakers to other folds; in brackets the lowest and highest seed. The 95 % interval is "
-        "over speakers, its ends averaged over the seeds.",
+        f"Made by `make results MIRROR=<folder or address> NAME={name}{_arguments(data)}`. Each speaker is tested once "
+        f"a seed, by a model that has not heard them ({folds} folds), and figures are over all. Each is the mean over "
+        f"{seeds} seed{'s' * (seeds > 1)}, which deal{'s' * (seeds == 1)} the speakers to other folds; in brackets the "
+        "lowest and highest seed. The 95 % interval is over speakers, its ends averaged over the seeds.",
         "",
         *_main_table(scores),
         *_section("Where pitch alone fails", f"UAR on clips with a median pitch of {AMBIGUOUS_PITCH}.", _pitch(slices)),
@@ -114,6 +115,10 @@ def _spread(row: pd.Series) -> str:
 
 def _interval(row: pd.Series, sign: str = "") -> str:
     return f"{row['low']:{sign}.3f} to {row['high']:{sign}.3f}" if sign else f"{row['low']:.3f}–{row['high']:.3f}"
+
+
+def _arguments(data: Mapping[str, Any]) -> str:
+    return f" ARGS={shlex.quote(shlex.join(data['arguments']))}" if data["arguments"] else ""
 
 
 def _main_table(scores: pd.DataFrame) -> list[str]:

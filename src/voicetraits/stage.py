@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable
@@ -26,6 +27,9 @@ def run(main: Callable[[], None]) -> None:
         # pyarrow gives the path as the message.
         sys.exit(f"{name}: {error.filename or error} is missing; `dvc repro` makes what stages write")
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():  # as where `| head` has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush at exit
+            sys.exit(1)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         where = error.filename or Path.cwd()
@@ -33,3 +37,10 @@ def run(main: Callable[[], None]) -> None:
             f"{name}: the disk is full (while writing {where}); free some space, for example with `make clean` or "
             f"`dvc gc --workspace`, and run the same command again: what is finished is kept"
         )
+
+
+def _nobody_reads() -> bool:
+    """Whether stdout is a pipe without a reader."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))

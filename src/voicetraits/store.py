@@ -96,9 +96,12 @@ class Store:
         return sorted(path for path in (self.root / kind).glob("??/*") if (path / _SUMS).exists())
 
     def bytes_of(self, *kinds: str) -> int:
-        """The size of all entries of these kinds."""
-        files = (path for kind in kinds for path in (self.root / kind).glob("??/*/*"))
-        return sum(path.stat().st_size for path in files)
+        """The size of all entries of these kinds, less what another process removes meanwhile."""
+        total = 0
+        for path in (path for kind in kinds for path in (self.root / kind).glob("??/*/*")):
+            with suppress(FileNotFoundError):
+                total += path.stat().st_size
+        return total
 
     def put(self, kind: str, key: str, fill: Callable[[Path], None]) -> Path:
         """Let `fill` write an entry's files into an empty folder, then make it an entry at once, by renaming it."""

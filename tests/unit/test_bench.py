@@ -50,6 +50,7 @@ def test_every_rival_and_every_part_is_timed(figures):
     assert f"The whole extractor takes {whole * 0.9:.1f} times as long." in page
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_fresh_process_extracts_within_two_seconds():
     seconds = features.fresh_process(noise(1.0).astype(np.float32), PARAMS)

@@ -8,7 +8,7 @@ from voicetraits.results_page import CONFIDENCE, SHOWN, chart, over_seeds, rende
 
 DATA = {
     "folds": 5, "archives": 2, "clips": 8, "hours": 0.5, "speakers": 4, "speakers_by_source": {"desk": 3, "phone": 1},
-    "suspects": ["kim", "ana"],
+    "suspects": ["kim", "ana"], "arguments": [],
 }  # fmt: skip
 MODELS = ("net", "pitch_threshold")
 
@@ -84,6 +84,8 @@ def test_rows_of_the_page():
     assert "without 2 speakers (kim, ana), whose stated gender" in text
     assert "without any speaker, whose" in page(suspects=[])
     assert "mean over 2 seeds" in text
+    assert "NAME=name`." in text
+    assert "NAME=name ARGS='--seeds 1'`." in page(arguments=["--seeds", "1"])
 
 
 def test_between_sources():

@@ -1,6 +1,7 @@
 """What a person runs by hand from tools/: each wrong call ends in one line."""
 
 import importlib
+import subprocess
 import sys
 
 import numpy as np
@@ -68,3 +69,32 @@ def test_ranges_of_features_need_a_run_and_their_names(refusal, tmp_path):
         refusal("feature_ranges")
         == "feature_ranges: data/metadata.parquet is missing; `dvc repro` makes what stages write"
     )
+
+
+def test_a_reader_that_leaves_gets_no_traceback():
+    code = """
+import sys
+from voicetraits import stage
+sys.stdin.readline()  # until the reader has gone
+stage.run(lambda: print("line " * 100_000))
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT / "src",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    process.stdin.write(b"go\n")
+    process.stdin.close()
+    assert (process.stderr.read(), process.wait(20)) == (b"", 1)
+
+
+def test_another_broken_pipe_is_no_such_thing(monkeypatch):
+    def lose_a_worker():
+        raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", sys.__stdout__)
+    with pytest.raises(BrokenPipeError):
+        stage.run(lose_a_worker)

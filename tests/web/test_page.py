@@ -112,6 +112,7 @@ def no_upload_is_left(server: AppServer) -> None:
     assert server.files() == []
 
 
+@pytest.mark.alone
 def test_a_recording_is_answered_within_two_seconds(page: Page, server: AppServer):
     opened(page, server)
     expect(page.get_by_text("never heard a person")).to_be_visible()

@@ -111,6 +111,7 @@ def test_what_gets_no_answer_gets_a_reason(client, name):
     assert len(response.json()["reason"].splitlines()) == 1 and response.json()["reason"]
 
 
+@pytest.mark.alone
 def test_what_is_no_sound_is_turned_away_within_milliseconds(client):
     seconds = []
     for _ in range(9):

@@ -53,6 +53,7 @@ def test_broken_files_neither_stop_nor_hang_a_worker(server: AppServer):
     assert server.files() == [] and "Traceback" not in server.log()
 
 
+@pytest.mark.alone
 def test_fifty_clients_for_a_minute(server: AppServer):
     load = Load(server.port, list(voices().values()), clients=CLIENTS, seconds=LOAD_SECONDS)
     memory = []
