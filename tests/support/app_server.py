@@ -1,7 +1,6 @@
 """The server as a process of its own, as `make app` starts it."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from urllib.request import ProxyHandler, build_opener
 
 import psutil
 import pytest
+
+from voicetraits.bench.page_recording import browser_path
 
 ROOT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 120.0
@@ -90,10 +91,7 @@ class AppServer:
 
 def chromium() -> str:
     """The browser's path; skips where there is none."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    pytest.skip("there is no Chromium: `apt-get install chromium`")
+    return browser_path() or pytest.skip("there is no Chromium: `apt-get install chromium`")
 
 
 def _free_port() -> int:

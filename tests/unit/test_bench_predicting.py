@@ -1,5 +1,7 @@
 """What `make bench` says of predicting: strange sounds are what they are called, tables add up."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -11,7 +13,7 @@ from support.project import ROOT
 from support.saved_models import save_softmax
 from support.sounds import RATE_HZ
 from support.voices import voice
-from voicetraits.bench import predicting, refusals, serving, strange_sounds
+from voicetraits.bench import page_recording, predicting, refusals, serving, strange_sounds
 from voicetraits.errors import DataError
 from voicetraits.features.pyin import PitchTracker
 
@@ -94,6 +96,7 @@ def test_a_long_file_is_written_piece_by_piece(tmp_path):
 
 def test_serving_is_timed(data, monkeypatch):
     monkeypatch.setattr(serving, "_LOAD_SECONDS", 3.0)
+    monkeypatch.setattr(page_recording, "_RECORDED_SECONDS", 2)
     (data.parent / "src").symlink_to(ROOT / "src")
     figures = serving.measure(data.parent, [voice("male", 1).astype(np.float32)], runs=1)
     assert 0 < figures["answer_seconds"]["softmax"] < 5
@@ -101,10 +104,14 @@ def test_serving_is_timed(data, monkeypatch):
     assert load["statuses"]["200"] == round(3 * load["answers_per_second"]) > 0
     assert set(load["statuses"]) <= {"200", "429"}
     assert load["answer_seconds_median"] <= load["answer_seconds_99"]
-    page = serving.render(figures)
+    on_page = figures["page_seconds"]
+    assert (on_page is None) == (page_recording.browser_path() is None)
+    assert on_page is None or (set(on_page) == {"softmax"} and 0 < on_page["softmax"] < 10)
+    page = serving.render(figures | {"page_seconds": {"softmax": 0.7654}})
     assert f"50 clients at once, 3 s, the default model: {load['statuses']['200']} answers" in page
-    assert "| softmax | " in page
-    assert "from stop to answer" in page
+    assert re.search(r"\| softmax \| \d+ \| 765 \|", page) and "headless Chromium" in page
+    page = serving.render(figures | {"page_seconds": None})
+    assert re.search(r"\| softmax \| \d+ \| – \|", page) and "no Chromium" in page
 
 
 INA = """

@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 import types
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 import soundfile
 from sklearn.metrics import balanced_accuracy_score
 
+from support.project import ROOT
 from support.saved_models import BOUNDARY_HZ, EXTRACTOR, SLOPE_HZ, save_softmax
 from support.sounds import RATE_HZ
 from voicetraits import params
@@ -273,6 +275,27 @@ def test_the_detector_stops_when_it_is_decided():
         ear.__dict__["_detector"] = detector = Counting(answers)
         assert ear._detects(np.zeros(40 * 512 - 7, np.float32)) is expected
         assert detector.calls == calls
+
+
+def test_the_detector_has_one_thread_and_leaves_those_of_others():
+    """Its own four would wait for one another some hundred times in each chunk."""
+    code = """
+import os, resource
+import numpy as np
+from voicetraits.inference.hearing import Ear
+before = dict(os.environ)
+ear = Ear()
+ear._detector
+assert dict(os.environ) == before
+noise = np.random.default_rng(0).normal(0, 0.1, 300 * 512).astype(np.float32)
+waits = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+ear._detects(noise)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - waits)
+"""
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "src", capture_output=True, text=True, check=True
+    ).stdout
+    assert int(printed) < 300  # of 300 chunks
 
 
 def test_hearing_tells_nothing_of_silence():

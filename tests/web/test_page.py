@@ -20,6 +20,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from support.app_server import _OPENER, ROOT, AppServer, chromium
 from support.served import file_of, save_models, voices, write_lock
 from support.sounds import RATE_HZ
+from voicetraits.bench.page_recording import arguments_of
 
 pytestmark = pytest.mark.slow
 
@@ -49,15 +50,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory):
     microphone = tmp_path_factory.mktemp("microphone") / "voice.wav"
     microphone.write_bytes(voices()["female"])
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=chromium(),
-            args=[
-                "--no-sandbox",
-                "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream",
-                f"--use-file-for-fake-audio-capture={microphone}",
-            ],
-        )
+        started = playwright.chromium.launch(executable_path=chromium(), args=arguments_of(microphone))
         yield started
         started.close()
 

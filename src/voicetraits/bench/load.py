@@ -14,6 +14,7 @@ class Client:
     """One connection to a server on this machine, kept open."""
 
     def __init__(self, port: int) -> None:
+        self.port = port
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
 
     def get(self, path: str) -> str:

