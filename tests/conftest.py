@@ -28,6 +28,7 @@ def mirror() -> Path:
     return Path(folder)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the mark here as well
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run in several processes: those of a file in one, those that share a costly first run too."""
     for item in items:

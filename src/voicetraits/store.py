@@ -24,6 +24,7 @@ from typing import Annotated, Literal
 from uuid import uuid4
 
 import platformdirs
+import psutil
 from pydantic import Field
 
 from voicetraits.errors import DataError
@@ -196,10 +197,10 @@ def _is_abandoned(path: Path) -> bool:
 
 
 def _is_running(pid: int) -> bool:
+    """Whether there is such a process, and not only the trace of it that its parent has not asked for yet."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
+    except psutil.AccessDenied:
         return True
-    return True

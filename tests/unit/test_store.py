@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from voicetraits import store as store_module
@@ -151,6 +152,21 @@ def test_trim_removes_what_a_kill_left(store):
     assert not forgotten.exists()
     assert (alive / "file").exists()
     assert (elsewhere / "file").exists()
+
+
+def test_trim_counts_as_gone_what_nobody_has_waited_for(store):
+    """Killed, a process stays in the system's table until its parent asks for it, which may take its time."""
+    killed = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    folder = store.root / f"aside/{platform.node()}-{killed.pid}-0123456789abcdef"
+    folder.mkdir(parents=True)
+    store.trim()
+    assert folder.exists()
+    killed.kill()
+    while psutil.Process(killed.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    store.trim()
+    assert not folder.exists()
+    killed.communicate()
 
 
 def test_trim_removes_forgotten_downloads(store):
