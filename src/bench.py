@@ -54,8 +54,8 @@ def main() -> None:
     scratch = Path(".dvc/tmp")
     scratch.mkdir(parents=True, exist_ok=True)
     if "models" in arguments.parts:
-        figures = models.measure(Path.cwd(), scratch, clips=arguments.clips, runs=arguments.runs)
-        write_json(figures, FOLDER / "models.json")
+        _, clips = speech(all_params, arguments.clips)
+        write_json(models.measure(Path.cwd(), scratch, clips, runs=arguments.runs), FOLDER / "models.json")
     if "predict" in arguments.parts:
         _, clips = speech(all_params, arguments.clips)
         write_json(predicting.measure(Path.cwd(), scratch, clips, runs=arguments.runs), FOLDER / "predict.json")

@@ -1,13 +1,15 @@
 """The bench of the models: every trained one is trained again and timed, and its row says what it gains."""
 
 import json
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from support.dataset import FEATURES, write_dataset
+from support.saved_models import EXTRACTOR
+from support.sounds import PARAMS, RATE_HZ
 from voicetraits.bench import models
 from voicetraits.bench.project import Cost
 from voicetraits.errors import DataError
@@ -33,12 +35,17 @@ stages:
     - path: data/splits.csv
 """
 
+SPEECH = [np.sin(np.arange(1.6 * RATE_HZ) / 20).astype(np.float32)] * 5
+
 
 @pytest.fixture
 def finished(tmp_path, monkeypatch):
     """A project after a run, in which age was skipped for softmax; training takes three seconds."""
     folder = tmp_path / "project"
-    write_dataset(folder)
+    for name in ("audio", "features"):
+        (folder / "data" / name).mkdir(parents=True)
+    for name in ("metadata.parquet", "splits.csv"):
+        (folder / "data" / name).write_text("")
     (folder / "dvc.lock").write_text(LOCK)
     (folder / "params.yaml").write_text("seed: 1\n")
     for name, size in (("softmax/gender", 2048), ("tcn/age", 10240)):
@@ -61,20 +68,28 @@ def finished(tmp_path, monkeypatch):
         ran.append(" ".join(command))
         return Cost(3.0, 1.0)
 
-    def predict_proba(values, *, names):
-        assert tuple(names) == FEATURES
-        assert len(values) == 1
-        return np.ones((1, 2)) / 2
+    def load(folder):
+        is_net = folder.parts[-3] == "tcn"
+        expected = ("log_mel",) if is_net else EXTRACTOR.names
+
+        def predict_proba(values, *, names):
+            assert tuple(names) == expected
+            assert np.shape(values) == ((1, 161, 40) if is_net else (1, len(EXTRACTOR.names)))
+            return np.ones((1, 2)) / 2
+
+        setting = {"mel_bands": 40, "frame_seconds": 0.025, "hop_seconds": 0.01} if is_net else asdict(PARAMS)
+        config = SimpleNamespace(runtime="onnx" if is_net else None, feature_names=expected, feature_params=setting)
+        return SimpleNamespace(predict_proba=predict_proba, config=config)
 
     monkeypatch.setattr(models, "Project", FakeProject)
     monkeypatch.setattr(models, "watched", watched)
-    monkeypatch.setattr(models.saved, "load", lambda folder: SimpleNamespace(predict_proba=predict_proba))
+    monkeypatch.setattr(models.saved, "load", load)
     return folder, ran
 
 
 def test_every_model_of_the_run_is_measured(finished, tmp_path):
     folder, ran = finished
-    figures = models.measure(folder, tmp_path, clips=5, runs=3)
+    figures = models.measure(folder, tmp_path, SPEECH, runs=3)
     assert ran == ["python src/train_softmax.py gender", "python src/train_net.py tcn age"]
     own = figures["models"]["age"]["tcn"]
     assert 0 < own["milliseconds_per_clip"] < 1000
@@ -89,4 +104,4 @@ def test_no_run_yet(finished, tmp_path):
     folder, _ = finished
     (folder / "dvc.lock").write_text("stages: {}\n")
     with pytest.raises(DataError, match="holds no model to measure; run `dvc repro`"):
-        models.measure(folder, tmp_path, clips=5, runs=3)
+        models.measure(folder, tmp_path, SPEECH, runs=3)

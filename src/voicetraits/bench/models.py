@@ -3,31 +3,35 @@
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
+from voicetraits.audio import SAMPLE_RATE_HZ
 from voicetraits.bench.project import Project, watched
 from voicetraits.bench.timing import machine
 from voicetraits.comparison import size_on_disk
 from voicetraits.errors import DataError
-from voicetraits.features.table import FeatureTable, read_features
+from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
 from voicetraits.models import saved
+from voicetraits.net_inputs import front_end_of
 
 _VERSIONS = ("numpy", "tensorflow", "ydf")
 #: What training reads, beside the code.
 _INPUTS = ("data/audio", "data/features", "data/metadata.parquet", "data/splits.csv", "params.yaml")
 
 
-def measure(repository: Path, scratch: Path, *, clips: int, runs: int) -> dict[str, Any]:
+def measure(repository: Path, scratch: Path, speech: Sequence[np.ndarray], *, runs: int) -> dict[str, Any]:
     """Train each model of the last run once more, on all cores, and let it predict clips one at a time.
 
     Args:
         repository: a project after `dvc repro`; its last commit is what trains.
         scratch: a folder on a disk with room, in which a folder is made and removed.
-        clips: how many to predict.
+        speech: clips to predict, (n,) float32 at 16 kHz.
         runs: how often; the median counts.
 
     Raises:
@@ -38,10 +42,10 @@ def measure(repository: Path, scratch: Path, *, clips: int, runs: int) -> dict[s
     commands = {path: command for path, command in commands.items() if (repository / path / "final").exists()}
     if not commands:
         raise DataError("data/models holds no model to measure; run `dvc repro`")
-    features = read_features(repository / "data/features")
     gains = pd.read_csv(repository / "metrics/plots/gain_by_size.csv").query("unit == 'clips'")
     gains = gains.set_index(["target", "model"])
-    figures: dict[str, Any] = {"machine": machine(_VERSIONS), "models": {}}
+    clip_seconds = float(np.mean([len(samples) for samples in speech])) / SAMPLE_RATE_HZ
+    figures: dict[str, Any] = {"machine": machine(_VERSIONS), "clip_seconds": clip_seconds, "models": {}}
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         project = Project(repository, Path(folder).resolve() / "project")
         for name in _INPUTS:
@@ -56,24 +60,34 @@ def measure(repository: Path, scratch: Path, *, clips: int, runs: int) -> dict[s
                 "training_seconds": watched(
                     command.split(), project.folder, {"VOICETRAITS_CACHE": str(project.store)}
                 ).seconds,
-                "milliseconds_per_clip": 1000 * _seconds_per_clip(model, features, clips, runs),
+                "milliseconds_per_clip": 1000 * _seconds_per_clip(model, speech, runs),
                 "over": gain["over"],
                 **{key: float(gain[key]) for key in ("gain", "low", "high")},
             }
     return figures
 
 
-def _seconds_per_clip(model: saved.SavedModel, features: FeatureTable, clips: int, runs: int) -> float:
-    """From features that are there to probabilities, a clip at a time."""
-    rows = features.rows(features.values.index[:clips])
-    model.predict_proba(rows[:1], names=features.names)  # nothing is compiled while the clock runs
+def _seconds_per_clip(model: saved.SavedModel, speech: Sequence[np.ndarray], runs: int) -> float:
+    """From samples to probabilities, a clip at a time."""
+    predict = _from_samples(model)
+    predict(speech[0])  # nothing is compiled while the clock runs
     seconds = []
     for _ in range(runs):
         start = time.perf_counter()
-        for number in range(len(rows)):
-            model.predict_proba(rows[number : number + 1], names=features.names)
-        seconds.append((time.perf_counter() - start) / len(rows))
+        for samples in speech:
+            predict(samples)
+        seconds.append((time.perf_counter() - start) / len(speech))
     return statistics.median(seconds)
+
+
+def _from_samples(model: saved.SavedModel) -> Callable[[np.ndarray], np.ndarray]:
+    """What makes probabilities of a clip: features, or a net's front end, then the model."""
+    config = model.config
+    if config.runtime is None:
+        extract = FeatureExtractor(FeaturizeParams(**config.feature_params))
+        return lambda samples: model.predict_proba(extract(samples)[None], names=extract.names)
+    front_end = front_end_of(config.feature_names[0], config.feature_params)
+    return lambda samples: model.predict_proba([front_end(samples)], names=config.feature_names)
 
 
 def render(figures: dict[str, Any]) -> str:
@@ -91,8 +105,8 @@ def render(figures: dict[str, Any]) -> str:
         "## Models",
         "",
         f"Those of the last run; {m['processor']}, {m['cores']} cores, {m['system']}; {versions}. Training is the "
-        "whole stage, start included, on all folds of the split; a clip is predicted by itself, from features that are "
-        "there.",
+        "whole stage, start included, on all folds of the split; a clip is predicted by itself, from its samples on, "
+        f"{figures['clip_seconds']:.1f} s of speech in the mean.",
         "",
         "| target | model | kilobytes on disk | training, s | milliseconds a clip | gain of UAR on clips | 95 % "
         "interval | over |",
