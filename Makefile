@@ -6,7 +6,7 @@ export DVC_NO_ANALYTICS := 1
 # What `make package` ships.
 MODEL := tfdf
 # Tests run in as many processes as there are processors, at most four; those marked `alone` time something.
-IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadgroup
+IN_PARALLEL := --numprocesses logical --maxprocesses 4
 # In the order in which they stand: what git lacks is said before an installation of minutes.
 .NOTPARALLEL:
 # Says when .venv was last made to match requirements.txt.

@@ -1,9 +1,12 @@
 """What all tests share: a store of their own, the mirror of real speech if any, projects to run stages in."""
 
 import os
+import re
+from functools import cache
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from support.project import Project
 from voicetraits.store import Store
@@ -28,9 +31,20 @@ def mirror() -> Path:
     return Path(folder)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the mark here as well
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes: those of a file in one, those that share a costly first run too."""
-    for item in items:
-        group = "first run" if "first_run" in item.fixturenames else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
+class _ByRun(LoadFileScheduling):
+    """A file's tests in one process, and in one those of all files that share the costly first run."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return "first run" if _shares_first_run(file) else file
+
+
+@cache
+def _shares_first_run(file: str) -> bool:
+    text = (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
+    return bool(re.search(r"\b(finished|working_copy): DvcProject|\b(first_run|without_age): tuple", text))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _ByRun:
+    return _ByRun(config, log)

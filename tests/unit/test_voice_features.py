@@ -17,6 +17,8 @@ from voicetraits.features.low_rate import LowRate
 from voicetraits.features.periodicity import PeriodicityTracker
 from voicetraits.features.voice import describe
 
+pytestmark = pytest.mark.filterwarnings("ignore:n_fft=:UserWarning:librosa")
+
 HOP = PARAMS.hop_length
 CYCLES = {"sample_rate_hz": RATE_HZ, "hop_length": HOP}
 
