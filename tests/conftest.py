@@ -6,10 +6,18 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from joblib.externals.loky import reusable_executor
 from xdist.scheduler import LoadFileScheduling
 
 from support.project import Project
 from voicetraits.store import Store
+
+
+@pytest.fixture(autouse=True)
+def own_workers() -> None:
+    """Worker processes that a test before this one has left in our process work in the folder of that test."""
+    if reusable_executor._executor is not None:
+        reusable_executor._executor.shutdown(wait=True)
 
 
 @pytest.fixture
