@@ -14,8 +14,10 @@ import pandas as pd
 import pytest
 import soundfile
 
+from support.project import ROOT
 from support.saved_models import BOUNDARY_HZ, EXTRACTOR, SLOPE_HZ, save_softmax
 from support.sounds import RATE_HZ, noise
+from voicetraits import inference
 from voicetraits.bench import strange_sounds
 from voicetraits.corpora import demo
 from voicetraits.errors import DataError, ModelError
@@ -312,3 +314,14 @@ def test_threads_may_share_a_predictor(predictor, voices):
     expected = [predictor((sound, RATE_HZ)) for sound in sounds]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda sound: predictor((sound, RATE_HZ)), sounds)) == expected
+
+
+def test_the_package_has_the_predictor_and_loads_it_when_asked_for():
+    assert inference.Predictor is Predictor
+    with pytest.raises(AttributeError, match="has no attribute 'Predictors'"):
+        _ = inference.Predictors
+    code = "import sys, voicetraits.inference; print({'numpy', 'numba'} & set(sys.modules))"
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "src", capture_output=True, text=True, check=True
+    ).stdout
+    assert printed == "set()\n"
