@@ -145,7 +145,8 @@ def _explanation(explanation: Mapping[str, Any], labels: Mapping[str, str]) -> s
         f"<h2>What moved the answer: {escape(words.target_of(explanation['target']))}</h2>"
         f"<p>The model leans to <b>{leans}</b>. These features moved it most, in log-odds.</p>"
         f'<div class="wide" tabindex="0" role="group" aria-label="features that moved the answer"><table>'
-        f"<tr><th>feature</th><th>here</th><th>in training</th><th>training voices with less</th><th>speaks</th></tr>"
+        "<tr><th>feature</th><th>here</th><th>in training</th><th>training clips with less (estimated)</th>"
+        "<th>speaks</th></tr>"
         f"{rows}</table></div>"
     )
 
