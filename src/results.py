@@ -30,14 +30,14 @@ from voicetraits.results_page import chart, over_seeds, render
 SEEDS = 5
 FOLDS = 5
 #: What --set cannot set.
-OWN = ("corpus", "corpora.voxforge.url", "seed", "split.strategy", "split.folds")
+OWN = ("corpus", "corpora.voxforge.url", "seed", "split.strategy", "split.folds", "audit.run")
 #: What all seeds but the first need of the graph.
 MEASURED = ("evaluate", "stress")
 
 
 def main() -> None:
     arguments = read_arguments()
-    mirror, name = arguments.mirror, arguments.name
+    mirror, name, chosen = arguments.mirror, arguments.name, dict(map(setting, arguments.set))
     if "://" not in mirror:
         mirror = str(Path(mirror).resolve())
     if subprocess.run(
@@ -52,7 +52,7 @@ def main() -> None:
         project = Path(folder).resolve() / "project"
         run("git", "clone", "--quiet", "--no-hardlinks", ".", str(project))
         share_cache(project)
-        set_params(project, mirror, arguments.set)
+        set_params(project, mirror, chosen)
         settings = params.get(params.load(project / "params.yaml"), "evaluate", EvaluateParams)
         parts, suspects = [], None
         for seed in range(arguments.seeds):
@@ -66,7 +66,7 @@ def main() -> None:
             found["without_suspects"] = slices_without(set(suspects["speaker_id"]), project, settings, seed=seed)
             parts.append({what: table.assign(seed=seed) for what, table in found.items()})
         tables = {what: pd.concat(part[what] for part in parts) for what in parts[0]}
-        data = {"folds": FOLDS, "arguments": sys.argv[3:], **describe(project)}
+        data = {"folds": FOLDS, "arguments": options(arguments), **describe(project)}
         data["suspects"] = suspects["speaker_id"].tolist()
         print("results: from each source to each other", flush=True)
         set_split(project, 0, strategy="cross_corpus")
@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def read_arguments() -> argparse.Namespace:
-    """What the command line asks for, checked. Raises DataError."""
+    """What the command line asks for, checked but for what follows --set. Raises DataError."""
     parser = argparse.ArgumentParser(description="Figures on real archives, speaker by speaker, over seeds.")
     parser.add_argument("mirror", nargs="?", help="folder or address of VoxForge archives")
     parser.add_argument("name", nargs="?", help="of the folder under metrics/results")
@@ -109,16 +109,21 @@ def read_arguments() -> argparse.Namespace:
         raise DataError(f"NAME is {arguments.name!r}; allowed: small letters, digits, dots, dashes and underscores")
     if arguments.seeds < 1:
         raise DataError(f"--seeds is {arguments.seeds}; allowed: 1 or more")
-    arguments.set = dict(setting(text) for text in arguments.set)
     return arguments
+
+
+def options(arguments: argparse.Namespace) -> list[str]:
+    """What was asked for beside mirror and name, as it would be typed: the mirror's address is nobody else's."""
+    seeds = [] if arguments.seeds == SEEDS else ["--seeds", str(arguments.seeds)]
+    return seeds + [text for setting in arguments.set for text in ("--set", setting)]
 
 
 def setting(text: str) -> tuple[str, object]:
     """Key and value of what follows --set. Raises DataError."""
-    key, _, value = text.partition("=")
+    key, equals, value = text.partition("=")
     place = params.load()
     for part in key.split("."):
-        if not isinstance(place, dict) or part not in place:
+        if not equals or not isinstance(place, dict) or part not in place:
             raise DataError(f"--set {text}: params.yaml has no {key}; write KEY=VALUE, for example tfdf.num_trees=50")
         place = place[part]
     if key in OWN:

@@ -50,6 +50,8 @@ def test_a_small_mirror(working_copy: DvcProject):
         (["mirror", "x", "--seeds", "0"], "--seeds is 0; allowed: 1 or more"),
         (["mirror", "x", "--set", "tfdf.trees=5"], r"tfdf\.trees=5: params\.yaml has no tfdf\.trees; write KEY=VALUE"),
         (["mirror", "x", "--set", "seed=3"], "--set seed=3: seed is set by this script; allowed: all but corpus,"),
+        (["mirror", "x", "--set", "audit.run=false"], "audit.run is set by this script"),
+        (["mirror", "x", "--set", "tfdf.num_trees"], "--set tfdf.num_trees: .* write KEY=VALUE"),
         (["mirror", "x", "--set", "nets=[dnn"], r"--set nets=\[dnn: no YAML"),
     ],
 )  # fmt: skip
@@ -57,11 +59,14 @@ def test_what_cannot_be_run(monkeypatch: pytest.MonkeyPatch, arguments: list[str
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, "argv", ["results.py", *arguments])
     with pytest.raises(DataError, match=message):
-        results.read_arguments()
+        dict(map(results.setting, results.read_arguments().set))
 
 
 def test_settings_are_read_as_yaml(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     asked = ["--set", "nets=[dnn, tcn]", "--set", "train.lr=1e-4", "--set", "tfdf.num_trees=7"]
-    monkeypatch.setattr(sys, "argv", ["results.py", "mirror", "name", *asked])
-    assert results.read_arguments().set == {"nets": ["dnn", "tcn"], "train.lr": 1e-4, "tfdf.num_trees": 7}
+    monkeypatch.setattr(sys, "argv", ["results.py", "--seeds", "2", "mirror", "name", *asked])
+    arguments = results.read_arguments()
+    read = dict(map(results.setting, arguments.set))
+    assert read == {"nets": ["dnn", "tcn"], "train.lr": 1e-4, "tfdf.num_trees": 7}
+    assert results.options(arguments) == ["--seeds", "2", *asked], "whatever stands first"
