@@ -1,9 +1,7 @@
 """A user installs the wheel in a new environment, and asks without a network. Slow: an environment of 500 MB."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +10,7 @@ import pytest
 import soundfile
 from packaging.requirements import Requirement
 
-from support.packaged import MODELS, packed, small_project
+from support.packaged import MODELS, need_index, packed, run, small_project, without_network
 from support.project import ROOT
 from support.sounds import RATE_HZ, glide, noise
 from voicetraits.shipping.contents import normalised
@@ -35,28 +33,11 @@ def environment(place) -> Path:
     """A new environment with the wheel, installed as its user does it, from pip's configured index."""
     environment = place / "environment"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    need_index(environment / "bin/python", place / "probe")
     pip = [environment / "bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    small = re.search("(?m)^threadpoolctl==.*$", (ROOT / "requirements.txt").read_text())[0]
-    reached = run([*pip, "download", "--no-deps", "--dest", place / "probe", small])
-    if reached.returncode:
-        pytest.skip(f"pip reaches no index to install from: {reached.stderr.strip().splitlines()[-1]}")
     done = run([*pip, "install", *place.glob("*.whl")])
     assert done.returncode == 0, done.stderr
     return environment
-
-
-def run(command: list, *, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command as in a shell that knows nothing of this project."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VOICETRAITS", "NUMBA"))}
-    return subprocess.run(
-        [str(part) for part in command], cwd=cwd, env={**env, **variables}, capture_output=True, text=True, check=False
-    )
-
-
-def without_network() -> list[str]:
-    """What to put before a command; nothing where the machine has no such means."""
-    inside = ["unshare", "--map-root-user", "--net"]
-    return inside if shutil.which("unshare") and run([*inside, "true"]).returncode == 0 else []
 
 
 def test_it_answers_as_the_project_does_without_a_network(place, environment, tmp_path):

@@ -96,6 +96,7 @@ def test_a_long_file_is_written_piece_by_piece(tmp_path):
 
 def test_serving_is_timed(data, monkeypatch):
     monkeypatch.setattr(serving, "_LOAD_SECONDS", 3.0)
+    monkeypatch.setattr(serving, "_LONG_SECONDS", 120)
     monkeypatch.setattr(page_recording, "_RECORDED_SECONDS", 2)
     (data.parent / "src").symlink_to(ROOT / "src")
     figures = serving.measure(data.parent, [voice("male", 1).astype(np.float32)], runs=1)
@@ -104,12 +105,15 @@ def test_serving_is_timed(data, monkeypatch):
     assert load["statuses"]["200"] == round(3 * load["answers_per_second"]) > 0
     assert set(load["statuses"]) <= {"200", "429"}
     assert load["answer_seconds_median"] <= load["answer_seconds_99"]
+    assert figures["long"]["megabytes"] == pytest.approx(120 * 0.032, rel=1e-3)
+    assert 0 < figures["long"]["answer_seconds"]["softmax"] < 30
     on_page = figures["page_seconds"]
     assert (on_page is None) == (page_recording.browser_path() is None)
     assert on_page is None or (set(on_page) == {"softmax"} and 0 < on_page["softmax"] < 10)
     page = serving.render(figures | {"page_seconds": {"softmax": 0.7654}})
     assert f"50 clients at once, 3 s, the default model: {load['statuses']['200']} answers" in page
-    assert re.search(r"\| softmax \| \d+ \| 765 \|", page) and "headless Chromium" in page
+    assert re.search(r"\| softmax \| \d+ \| 765 \| \d+\.\d \|", page) and "headless Chromium" in page
+    assert "answer on 2 minutes (a wav file of 4 MB), s" in page
     page = serving.render(figures | {"page_seconds": None})
     assert re.search(r"\| softmax \| \d+ \| – \|", page) and "no Chromium" in page
 

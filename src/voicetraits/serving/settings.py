@@ -38,10 +38,11 @@ class Settings:
     page: bool = True
     workers: int = 2
     concurrent: int = 8
-    max_body_bytes: int = 64 << 20
-    max_audio_seconds: float = 600.0
+    # An hour of radio, even as a wav file of 16 kHz, and time for a slow machine to answer it.
+    max_body_bytes: int = 128 << 20
+    max_audio_seconds: float = 4000.0
     upload_seconds: float = 60.0
-    work_seconds: float = 30.0
+    work_seconds: float = 120.0
 
     def __post_init__(self) -> None:
         if self.token is None and not is_loopback(self.host):
