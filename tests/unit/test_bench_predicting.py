@@ -44,27 +44,32 @@ def test_a_voice_is_moved_to_the_pitch_that_is_asked_for(formants):
 
 @pytest.fixture
 def data(tmp_path):
-    """A project's data folder: a softmax model on pitch, and four clips of two test speakers."""
+    """A project's data folder: softmax models on pitch, and four clips of two test speakers, one for age too."""
     data = tmp_path / "data"
-    save_softmax(data / "models/softmax")
+    for target in ("gender", "age"):
+        save_softmax(data / "models/softmax", target)
     ids = ["a-1/x", "a-1/y", "b-1/x", "b-1/y"]
     clips = [np.rint(voice(gender, 1) * 20000).astype(np.int16) for gender in ("male", "male", "female", "female")]
     (data / "audio").mkdir()
     schema = pa.schema({"utterance_id": pa.string(), "samples": pa.list_(pa.int16())})
     pq.write_table(pa.table({"utterance_id": ids, "samples": clips}, schema), data / "audio/part-0000.parquet")
     pd.DataFrame({"utterance_id": ids, "speaker_id": list("aabb")}).to_parquet(data / "metadata.parquet")
-    rows = [("gender", "0", "a", "test"), ("gender", "0", "b", "test")]
+    rows = [("gender", "0", "a", "test"), ("gender", "0", "b", "test"), ("age", "0", "b", "test")]
     pd.DataFrame(rows, columns=["target", "fold", "speaker_id", "side"]).to_csv(data / "splits.csv", index=False)
     return data
 
 
 def test_refusals_are_counted(data):
     figures = refusals.measure([data / "models/softmax"], data, None, None, count=4)
-    kinds = figures["softmax"]
-    assert set(kinds) == {"music", "noise", "silence", "too high", "too low", "speech of test speakers"}
-    assert kinds["silence"] == {"sounds": 4, "refused": 1.0, "refused_or_unsure": 1.0, "reasons": {"no_speech": 4}}
-    for found in kinds.values():
-        assert sum(found["reasons"].values()) == round(found["refused_or_unsure"] * found["sounds"])
+    assert set(figures["softmax"]) == {"gender", "age"}
+    for target, clips in (("gender", 4), ("age", 2)):
+        kinds = figures["softmax"][target]
+        assert set(kinds) == {"music", "noise", "silence", "too high", "too low", "speech of test speakers"}
+        assert kinds["silence"] == {"sounds": 4, "refused": 1.0, "refused_or_unsure": 1.0, "reasons": {"no_speech": 4}}
+        assert kinds["speech of test speakers"]["sounds"] == clips
+        for found in kinds.values():
+            assert sum(found["reasons"].values()) == round(found["refused_or_unsure"] * found["sounds"])
+    assert "| softmax, age | sounds |" in refusals.render(figures)
     assert "| silence | 4 | 1.000 | 1.000 | no_speech 4 |" in refusals.render(figures)
 
 

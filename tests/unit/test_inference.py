@@ -258,6 +258,17 @@ def test_a_stream_and_the_whole_file_answer_alike(predictor, voices, rate_hz, tm
     assert len(heard) == 23 and heard[-1].end_seconds == 91
 
 
+def test_a_window_of_a_stream_is_heard_as_by_itself(predictor, voices):
+    samples = long_sound(voices) / 32768
+    for window in predictor.stream((samples, 16000)):
+        begin, end = (round(seconds * 16000) for seconds in (window.start_seconds, window.end_seconds))
+        (alone,) = predictor.stream((samples[begin:end], 16000))
+        assert alone.hearing == window.hearing
+        assert alone.stated.keys() == window.stated.keys()
+        for target, probabilities in window.stated.items():
+            np.testing.assert_array_equal(alone.stated[target], probabilities)
+
+
 def test_loads_no_tensorflow(folder, voices, tmp_path):
     soundfile.write(tmp_path / "a.wav", voices["male"], RATE_HZ)
     code = (

@@ -112,11 +112,13 @@ def test_what_gets_no_answer_gets_a_reason(client, name):
 
 
 @pytest.mark.alone
-def test_what_is_no_sound_is_turned_away_within_milliseconds(client):
+@pytest.mark.parametrize("name", ["text", "empty", "header only", "truncated", "sync bytes"])
+def test_what_is_no_sound_is_turned_away_within_milliseconds(client, name):
+    content, status, _ = NO_SOUND[name]
     seconds = []
     for _ in range(9):
         begin = time.perf_counter()
-        assert client.post("/v1/predict", content=NO_SOUND["text"][0]).status_code == 415
+        assert client.post("/v1/predict", content=content).status_code == status
         seconds.append(time.perf_counter() - begin)
     assert np.median(seconds) < 0.05
 

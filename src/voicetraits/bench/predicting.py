@@ -92,7 +92,8 @@ def render(figures: dict[str, Any]) -> str:
         "## Predicting",
         "",
         f"Cold start: `python src/predict.py` on one file of {_SHORT_SECONDS} s, from its start to its end. Long file: "
-        f"{_LONG_SECONDS // 60} minutes of speech, finding it included, on one core. All targets are answered at once.",
+        f"{_LONG_SECONDS // 60} minutes of speech, finding it included, on one core. All targets are answered at once. "
+        "Medians, not counting a run before them, which compiles or loads.",
         "",
         "| model | cold start, seconds | long file, times real time |",
         "| --- | --- | --- |",

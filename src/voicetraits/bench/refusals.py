@@ -15,7 +15,6 @@ from voicetraits.examples import read_splits
 from voicetraits.inference.predictor import Predictor
 from voicetraits.unpacking import ExtractParams
 
-_TARGET = "gender"
 _SECONDS = (2.0, 8.0)
 #: To which the median F0 of a voice is moved, in Hz: no adult speaks there.
 _TOO_HIGH_HZ, _TOO_LOW_HZ = (450.0, 700.0), (25.0, 45.0)
@@ -33,48 +32,55 @@ def measure(models: Sequence[Path], data: Path, mirror: Path | None, extract: Ex
         count: sounds of each kind, at most.
 
     Returns:
-        by model and kind: how many there are, share refused without and with `unsure`, and how often for which reason.
+        by model, target and kind: how many there are, share refused without and with `unsure`, and how often for which
+        reason.
     """
     figures: dict[str, Any] = {}
     for folder in models:
         predictor = Predictor(folder)
-        figures[folder.name] = {
-            kind: _summed_up([_reason(predictor, sound) for sound in sounds])
-            for kind, sounds in _kinds(predictor, data, mirror, extract, count)
-        }
+        figures[folder.name] = {target: {} for target in predictor.models}
+        for kind, targets, sounds in _kinds(predictor, data, mirror, extract, count):
+            answers = [predictor((sound, strange_sounds.RATE_HZ)).answers for sound in sounds]
+            for target in targets:
+                reasons = [answer[target].refusal for answer in answers]
+                figures[folder.name][target][kind] = _summed_up(reasons)
     return figures
 
 
 def render(figures: dict[str, dict]) -> str:
-    """A table for each model."""
+    """A table for each model and target."""
     lines = [
         "## Refusals",
         "",
         "Sounds that should be refused, made on the spot, and clean speech, which should not. `unsure` is the model's "
         "doubt about the class, and is counted apart; real speech is another corpus than the one that was learnt.",
     ]
-    for model, kinds in figures.items():
-        lines += ["", f"| {model} | sounds | refused | with `unsure` | reasons |", "| --- | --- | --- | --- | --- |"]
-        for kind, found in kinds.items():
-            reasons = ", ".join(f"{reason} {number}" for reason, number in found["reasons"].items())
-            shares = f"{found['refused']:.3f} | {found['refused_or_unsure']:.3f}"
-            lines.append(f"| {kind} | {found['sounds']} | {shares} | {reasons} |")
+    for model, targets in figures.items():
+        for target, kinds in targets.items():
+            head = f"| {model}, {target} | sounds | refused | with `unsure` | reasons |"
+            lines += ["", head, "| --- | --- | --- | --- | --- |"]
+            for kind, found in kinds.items():
+                reasons = ", ".join(f"{reason} {number}" for reason, number in found["reasons"].items())
+                shares = f"{found['refused']:.3f} | {found['refused_or_unsure']:.3f}"
+                lines.append(f"| {kind} | {found['sounds']} | {shares} | {reasons} |")
     return "\n".join(lines) + "\n"
 
 
 def _kinds(
     predictor: Predictor, data: Path, mirror: Path | None, extract: ExtractParams, count: int
-) -> Iterator[tuple[str, Iterator[np.ndarray]]]:
-    """Name of each kind, and its sounds, (n,) float32."""
+) -> Iterator[tuple[str, Sequence[str], Iterator[np.ndarray]]]:
+    """Name of each kind, the targets that it counts for, and its sounds, (n,) float32."""
+    every = list(predictor.models)
     for number, make in enumerate((strange_sounds.music, strange_sounds.noise, strange_sounds.silence)):
         rng = np.random.default_rng(number)
-        yield make.__name__, (make(rng, rng.uniform(*_SECONDS)) for _ in range(count))
-    speech = _test_clips(data, count)
-    for kind, range_hz in (("too high", _TOO_HIGH_HZ), ("too low", _TOO_LOW_HZ)):
-        yield kind, _moved(predictor, speech, range_hz)
-    yield "speech of test speakers", iter(speech)
+        yield make.__name__, every, (make(rng, rng.uniform(*_SECONDS)) for _ in range(count))
+    for target in every:
+        speech = _test_clips(data, target, count)
+        for kind, range_hz in (("too high", _TOO_HIGH_HZ), ("too low", _TOO_LOW_HZ)):
+            yield kind, [target], _moved(predictor, speech, range_hz)
+        yield "speech of test speakers", [target], iter(speech)
     if mirror is not None:
-        yield "real speech", iter(clips_of_mirror(mirror, extract, count))
+        yield "real speech", every, iter(clips_of_mirror(mirror, extract, count))
 
 
 def _moved(predictor: Predictor, speech: Sequence[np.ndarray], range_hz: tuple[float, float]) -> Iterator[np.ndarray]:
@@ -84,17 +90,18 @@ def _moved(predictor: Predictor, speech: Sequence[np.ndarray], range_hz: tuple[f
     """
     rng = np.random.default_rng(0)
     for number, clip in enumerate(speech):
-        f0_hz = predictor((clip, strange_sounds.RATE_HZ)).answers[_TARGET].f0_median_hz
+        any_answer = next(iter(predictor((clip, strange_sounds.RATE_HZ)).answers.values()))
+        f0_hz = any_answer.f0_median_hz
         if f0_hz:
             yield strange_sounds.moved(
                 clip, rng.uniform(*range_hz) / f0_hz, formants=number % 2 == 0 or range_hz == _TOO_LOW_HZ
             )
 
 
-def _test_clips(data: Path, count: int) -> list[np.ndarray]:
-    """Clips of test speakers, spread over them."""
+def _test_clips(data: Path, target: str, count: int) -> list[np.ndarray]:
+    """Clips of a target's test speakers, spread over them."""
     splits = read_splits(data / "splits.csv")
-    speakers = splits[(splits["target"] == _TARGET) & (splits["side"] == "test")]["speaker_id"]
+    speakers = splits[(splits["target"] == target) & (splits["side"] == "test")]["speaker_id"]
     metadata = pd.read_parquet(data / "metadata.parquet", columns=["utterance_id", "speaker_id"])
     ids = sorted(metadata[metadata["speaker_id"].isin(speakers)]["utterance_id"])
     wanted = {ids[i * len(ids) // count] for i in range(min(count, len(ids)))} if len(ids) > count else set(ids)
@@ -103,10 +110,6 @@ def _test_clips(data: Path, count: int) -> list[np.ndarray]:
         found = pq.read_table(shard, filters=[("utterance_id", "in", wanted)])
         clips += [samples.values.to_numpy().astype(np.float32) / 32768 for samples in found["samples"]]
     return clips
-
-
-def _reason(predictor: Predictor, samples: np.ndarray) -> str | None:
-    return predictor((samples, strange_sounds.RATE_HZ)).answers[_TARGET].refusal
 
 
 def _summed_up(reasons: Sequence[str | None]) -> dict[str, Any]:
