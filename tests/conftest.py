@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from xdist.scheduler import LoadFileScheduling
 
 from support.project import Project
 from voicetraits.store import Store
+
+# What a shell starts in the background does not hear Ctrl-C, and neither would anything that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
