@@ -21,6 +21,8 @@ Sound = str | os.PathLike | bytes | BinaryIO | tuple[np.ndarray, int]
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 768_000
 _BLOCK_SAMPLES = 1 << 20  # over all channels, so that many channels need no more memory than one
 _COPIED_BYTES = 1 << 20
+#: Whose files tell no length of their own: libsndfile reckons it, and may be off in a file that is whole.
+_WITHOUT_LENGTH = ("MP3", "OGG")
 _UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's answer where a header does not tell
 
 
@@ -93,7 +95,8 @@ def _blocks_of_file(sound: str | os.PathLike | bytes | BinaryIO) -> Iterator:
         while len(block := _read(file, step)):
             frames += len(block)
             yield _mono(block)
-        is_estimate, promised = file.format == "MP3" or file.frames == _UNKNOWN_FRAMES, file.frames
+        is_estimate = file.format in _WITHOUT_LENGTH or file.frames == _UNKNOWN_FRAMES
+        promised = file.frames
     if not frames:
         raise DataError("no sound in it: a header without samples")
     if not is_estimate and frames < promised:
