@@ -37,12 +37,17 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=default_parts(), metavar="part", help=", ".join(RENDERERS))
     parser.add_argument("--clips", type=int, default=CLIPS, help=f"clips of speech, {CLIPS} by default")
     parser.add_argument("--runs", type=int, default=RUNS, help=f"times that each is measured, {RUNS} by default")
+    parser.add_argument(
+        "--sounds", type=Path, help="folder with a folder of recordings for each kind of no speech, for refusals"
+    )
     arguments = parser.parse_args()
     for part in arguments.parts:
         if part not in RENDERERS:
             parser.error(f"{part!r} is no part; allowed: {', '.join(RENDERERS)}")
     if min(arguments.clips, arguments.runs) < 1:
         parser.error("--clips and --runs are 1 or more")
+    if arguments.sounds and "refusals" not in arguments.parts:
+        parser.error("--sounds is for the part refusals, which is not among those to measure")
     all_params = params.load()
     if "features" in arguments.parts:
         source, clips = speech(all_params, arguments.clips)
@@ -66,7 +71,9 @@ def main() -> None:
         extract = params.get(all_params, "extract", ExtractParams)
         mirror = os.environ.get("VOICETRAITS_MIRROR")
         folders = sorted(path for path in Path("data/models").glob("*") if any(path.glob("*/final")))
-        figures = refusals.measure(folders, Path("data"), mirror and Path(mirror), extract, count=SOUNDS)
+        figures = refusals.measure(
+            folders, Path("data"), mirror and Path(mirror), extract, count=SOUNDS, recorded=arguments.sounds
+        )
         write_json(figures, FOLDER / "refusals.json")
     if "pipeline" in arguments.parts:
         write_json(pipeline.measure(Path.cwd(), scratch), FOLDER / "pipeline.json")

@@ -13,7 +13,7 @@ from support.project import ROOT
 from support.saved_models import save_softmax
 from support.sounds import RATE_HZ
 from support.voices import voice
-from voicetraits.bench import page_recording, predicting, refusals, serving, strange_sounds
+from voicetraits.bench import page_recording, predicting, recordings, refusals, serving, strange_sounds
 from voicetraits.errors import DataError
 from voicetraits.features.pyin import PitchTracker
 
@@ -71,6 +71,50 @@ def test_refusals_are_counted(data):
             assert sum(found["reasons"].values()) == round(found["refused_or_unsure"] * found["sounds"])
     assert "| softmax, age | sounds |" in refusals.render(figures)
     assert "| silence | 4 | 1.000 | 1.000 | no_speech 4 |" in refusals.render(figures)
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A folder of recordings: 60 s of music at 44.1 kHz, two short sounds of another kind, and a folder of texts."""
+    for kind in ("music", "bells/small", "texts"):
+        (tmp_path / "recorded" / kind).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    long = np.repeat(np.linspace(-0.5, 0.5, 60), 44100)  # each second its own level
+    soundfile.write(tmp_path / "recorded/music/long.flac", long, 44100)
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / f"recorded/bells/small/{name}.wav", strange_sounds.noise(rng, 1.5), RATE_HZ)
+    (tmp_path / "recorded/texts/readme.txt").write_text("no sound")
+    return tmp_path / "recorded"
+
+
+def test_excerpts_are_spread_over_a_long_recording_and_short_ones_are_taken_whole(recorded):
+    kinds = recordings.kinds_of(recorded)
+    assert {kind: [path.name for path in files] for kind, files in kinds.items()} == {
+        "bells": ["a.wav", "b.wav"],
+        "music": ["long.flac"],
+    }
+    excerpts = recordings.excerpts_of(kinds["music"], 10)
+    assert [len(excerpt) for excerpt in excerpts] == [8 * RATE_HZ] * 3
+    seconds = [(np.median(excerpt) + 0.5) * 59 for excerpt in excerpts]
+    assert seconds == pytest.approx([16.5, 29.5, 42.5], abs=0.6), "where 52 s are divided, and 4 s on"
+    assert [len(excerpt) for excerpt in recordings.excerpts_of(kinds["bells"], 10)] == [1.5 * RATE_HZ] * 2
+    assert len(recordings.excerpts_of(kinds["music"], 2)) == 2
+
+
+def test_a_folder_without_recordings_is_told_as_such(recorded, tmp_path):
+    with pytest.raises(DataError, match="has no folder with sound files, one for each kind of sound, such as "):
+        recordings.kinds_of(recorded / "music")
+    with pytest.raises(DataError, match="has no folder with sound files"):
+        recordings.kinds_of(tmp_path / "missing")
+    (recorded / "music/broken.wav").write_bytes(b"RIFF")
+    with pytest.raises(DataError, match=r"broken\.wav: no sound that can be read: .*; take it out of the folder"):
+        recordings.excerpts_of(recordings.kinds_of(recorded)["music"], 10)
+
+
+def test_recordings_are_counted_among_what_should_be_refused(data, recorded):
+    figures = refusals.measure([data / "models/softmax"], data, None, None, count=2, recorded=recorded)
+    for kinds in figures["softmax"].values():
+        assert kinds["recorded music"]["sounds"] == kinds["recorded bells"]["sounds"] == 2
 
 
 def test_predicting_is_timed(data, monkeypatch):

@@ -1,7 +1,7 @@
 """How often a predictor refuses what it should: music, noise, silence, voices far too high or low; and clean speech."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from voicetraits.bench import strange_sounds
+from voicetraits.bench import recordings, strange_sounds
 from voicetraits.bench.speech import clips_of_mirror
 from voicetraits.examples import read_splits
 from voicetraits.inference.predictor import Predictor
@@ -22,7 +22,15 @@ _TOO_HIGH_HZ, _TOO_LOW_HZ = (450.0, 700.0), (25.0, 45.0)
 _DOUBT = "unsure"
 
 
-def measure(models: Sequence[Path], data: Path, mirror: Path | None, extract: ExtractParams, *, count: int) -> dict:
+def measure(
+    models: Sequence[Path],
+    data: Path,
+    mirror: Path | None,
+    extract: ExtractParams,
+    *,
+    count: int,
+    recorded: Path | None = None,
+) -> dict[str, Any]:
     """Let each model answer on all kinds of sounds.
 
     Args:
@@ -30,16 +38,24 @@ def measure(models: Sequence[Path], data: Path, mirror: Path | None, extract: Ex
         data: the project's data folder, of the run in which they were trained: its test speakers are heard.
         mirror: archives of real speech, which none of them learnt from; may be None.
         count: sounds of each kind, at most.
+        recorded: a folder with a folder of recordings for each kind of what is no speech; may be None.
 
     Returns:
         by model, target and kind: how many there are, share refused without and with `unsure`, and how often for which
         reason.
+
+    Raises:
+        DataError: `recorded` holds no recordings, or one that cannot be read; `mirror` holds no clips.
     """
+    excerpts = {
+        f"recorded {kind}": recordings.excerpts_of(files, count)
+        for kind, files in (recordings.kinds_of(recorded) if recorded else {}).items()
+    }
     figures: dict[str, Any] = {}
     for folder in models:
         predictor = Predictor(folder)
         figures[folder.name] = {target: {} for target in predictor.models}
-        for kind, targets, sounds in _kinds(predictor, data, mirror, extract, count):
+        for kind, targets, sounds in _kinds(predictor, data, mirror, extract, count, excerpts):
             answers = [predictor((sound, strange_sounds.RATE_HZ)).answers for sound in sounds]
             for target in targets:
                 reasons = [answer[target].refusal for answer in answers]
@@ -52,8 +68,9 @@ def render(figures: dict[str, dict]) -> str:
     lines = [
         "## Refusals",
         "",
-        "Sounds that should be refused, made on the spot, and clean speech, which should not. `unsure` is the model's "
-        "doubt about the class, and is counted apart; real speech is another corpus than the one that was learnt.",
+        "Sounds that should be refused, made on the spot or recorded, and clean speech, which should not. `unsure` is "
+        "the model's doubt about the class, and is counted apart; real speech is another corpus than the one that was "
+        "learnt.",
     ]
     for model, targets in figures.items():
         for target, kinds in targets.items():
@@ -67,13 +84,20 @@ def render(figures: dict[str, dict]) -> str:
 
 
 def _kinds(
-    predictor: Predictor, data: Path, mirror: Path | None, extract: ExtractParams, count: int
+    predictor: Predictor,
+    data: Path,
+    mirror: Path | None,
+    extract: ExtractParams,
+    count: int,
+    excerpts: Mapping[str, Sequence[np.ndarray]],
 ) -> Iterator[tuple[str, Sequence[str], Iterator[np.ndarray]]]:
     """Name of each kind, the targets that it counts for, and its sounds, (n,) float32."""
     every = list(predictor.models)
     for number, make in enumerate((strange_sounds.music, strange_sounds.noise, strange_sounds.silence)):
         rng = np.random.default_rng(number)
         yield make.__name__, every, (make(rng, rng.uniform(*_SECONDS)) for _ in range(count))
+    for kind, sounds in excerpts.items():
+        yield kind, every, iter(sounds)
     for target in every:
         speech = _test_clips(data, target, count)
         for kind, range_hz in (("too high", _TOO_HIGH_HZ), ("too low", _TOO_LOW_HZ)):

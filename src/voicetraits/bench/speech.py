@@ -18,10 +18,10 @@ def clips_of_mirror(folder: Path, params: ExtractParams, count: int) -> list[np.
     """
     archives = sorted(folder.rglob("*.tgz"))
     clips = []
-    for archive in _spread(archives, count):
+    for archive in spread(archives, count):
         of_archive = unpack(archive, params).clips
         if of_archive:
-            clips.append(_as_float(of_archive[min(of_archive)].samples))
+            clips.append(as_float(of_archive[min(of_archive)].samples))
     if not clips:
         raise DataError(f"{folder} holds no .tgz with a usable clip; let VOICETRAITS_MIRROR name another folder")
     return clips
@@ -37,13 +37,15 @@ def clips_of_shards(folder: Path, count: int) -> list[np.ndarray]:
     if not shards:
         raise DataError(f"{folder} holds no part-*.parquet; run `dvc repro extract`, or set VOICETRAITS_MIRROR")
     samples = pq.read_table(shards, columns=["samples"]).column("samples")
-    return [_as_float(samples[i].values.to_numpy()) for i in _spread(range(len(samples)), count)]
+    return [as_float(samples[i].values.to_numpy()) for i in spread(range(len(samples)), count)]
 
 
-def _spread(items: Sequence, count: int) -> list:
+def spread(items: Sequence, count: int) -> list:
+    """`count` of them, or all, evenly spaced in their order."""
     count = min(count, len(items))
     return [items[i * len(items) // count] for i in range(count)]
 
 
-def _as_float(samples: np.ndarray) -> np.ndarray:
+def as_float(samples: np.ndarray) -> np.ndarray:
+    """int16 samples -> float32, −1 … 1."""
     return samples.astype(np.float32) / 32768
