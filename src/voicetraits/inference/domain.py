@@ -26,7 +26,11 @@ class Domain:
         return (row - self.mean) / self.scale
 
     def is_far(self, row: np.ndarray) -> bool:
-        """Whether a clip, (features,), lies outside. About one clip in a hundred of test speakers does."""
+        """Whether a clip, (features,), lies outside.
+
+        Of the demo, 0.4 % of the clips of validation speakers do, and 1 % of those of test speakers. The bounds were
+        settled with all of them in sight, so what other corpora show (`bench.refusals`) counts more.
+        """
         distance = np.abs(self.standardised(row))
         return any((distance > deviations).mean() > share for deviations, share in _FAR)
 
