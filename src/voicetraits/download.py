@@ -7,6 +7,7 @@ import queue
 import random
 import re
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -103,6 +104,7 @@ class Client:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._not_before = 0.0  # on the clock of monotonic()
+        self._unended_page: bytes | None = None  # what the last attempt had of a page that nothing says is whole
 
     def stop(self) -> None:
         """Let every thread that waits or reads here end soon, with StoppedError."""
@@ -164,10 +166,16 @@ class Client:
             kind = response.headers.get("Content-Type", "")
             if kind and not re.match(r"text/|application/xhtml", kind, re.IGNORECASE):
                 raise CannotFetchError(f"this is no index page but {kind}")
-            content = b"".join(self._body(response, LARGEST_PAGE_BYTES))
+            sent = b"".join(self._body(response, LARGEST_PAGE_BYTES))
             length = _content_length(response)
-            unended = length is None and b"<html" in content[:1000].lower() and b"</html" not in content[-1000:].lower()
-            if unended or length not in (None, len(content)):
+            # Where neither a length nor chunks tell the end of a page, only the page itself can.
+            content = _decompressed(sent, response.headers.get("Content-Encoding", ""))
+            if length is None and not _is_chunked(response):
+                is_whole = b"<html" not in content[:1000].lower() or b"</html" in content.lower()
+                is_as_before, self._unended_page = content == self._unended_page, content
+            else:
+                is_whole, is_as_before = length in (None, len(sent)), False
+            if not is_whole and not is_as_before:
                 raise _PassingError("the index page broke off")
             charset = re.search(r"charset=[\"']?([\w.:-]+)", kind, re.IGNORECASE)
             return Page(response.url, content, charset[1] if charset else None)
@@ -334,6 +342,28 @@ def _validator(response: requests.Response) -> str | None:
     """What If-Range may name: a strong ETag, else the date of the last change; None if the server tells neither."""
     tag = response.headers.get("ETag", "")
     return tag if tag.startswith('"') else response.headers.get("Last-Modified")
+
+
+def _is_chunked(response: requests.Response) -> bool:
+    return "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+
+
+def _decompressed(page: bytes, encoding: str) -> bytes:
+    """A page as it was before the server compressed it, though it was asked not to."""
+    if encoding.strip().lower() in ("", "identity"):
+        return page
+    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        raise CannotFetchError(f"the index page comes compressed as {encoding}; allowed: gzip, deflate, or not at all")
+    inflated = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # of gzip's or zlib's form, as it says itself
+    try:
+        content = inflated.decompress(page, LARGEST_PAGE_BYTES)
+    except zlib.error as error:
+        raise _PassingError(f"the compressed index page is damaged ({error})") from None
+    if inflated.unconsumed_tail:
+        raise CannotFetchError(f"the index page is larger than {LARGEST_PAGE_BYTES} bytes")
+    if not inflated.eof:
+        raise _PassingError("the index page broke off")
+    return content
 
 
 def _content_length(response: requests.Response) -> int | None:

@@ -8,6 +8,10 @@ from isal import igzip, isal_zlib
 
 from voicetraits.files import written_aside
 
+#: What the header of a tar's first member has at its byte 257.
+_TAR_MAGIC = b"ustar"
+_TAR_MAGIC_END = 257 + len(_TAR_MAGIC)
+
 
 @dataclass(frozen=True)
 class Version:
@@ -54,13 +58,20 @@ class PartialFile:
 
 
 def gzip_problem(path: Path) -> str | None:
-    """What is wrong with a gzip file, found by unpacking all of it; None if nothing is."""
+    """What is wrong with the gzip file of an archive, found by unpacking all of it; None if nothing is."""
     if path.stat().st_size == 0:
         return "the file is empty"
     try:
         with igzip.open(path) as file:
+            if _is_page(file.read(_TAR_MAGIC_END)):
+                return "an HTML page is in the archive's place, compressed"
             while file.read(2**20):
                 pass
     except (EOFError, isal_zlib.error, igzip.BadGzipFile) as error:
         return f"not a whole gzip file: {error}"
     return None
+
+
+def _is_page(begin: bytes) -> bool:
+    """Whether unpacked bytes begin as an HTML page does, and are no tar whose first name does."""
+    return begin.lstrip()[:1] == b"<" and not begin.endswith(_TAR_MAGIC)

@@ -238,6 +238,24 @@ def html_page(handler: Handler) -> None:
     handler.send(200, b"<!DOCTYPE html><html>We are moving house</html>", {"Content-Type": "text/html"})
 
 
+def chunked(body: bytes, *, ended: bool = True) -> Fault:
+    """A page of unknown length in chunks, as HTTP/1.1 has it; the last, which says that it was the last, may lack."""
+
+    def answer(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/html")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.close_connection = True
+        for start in range(0, len(body), CHUNK_BYTES):
+            chunk = body[start : start + CHUNK_BYTES]
+            handler.push(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        if ended:
+            handler.push(b"0\r\n\r\n")
+
+    return answer
+
+
 def damaged(handler: Handler) -> None:
     """The right number of bytes, one of them wrong."""
     content = bytearray(handler.content)

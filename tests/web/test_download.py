@@ -1,6 +1,7 @@
 """One download against a server on its bad days."""
 
 import email.utils
+import gzip
 import shutil
 import subprocess
 import threading
@@ -230,6 +231,18 @@ def test_html_page_with_status_200_is_refused(server: FaultServer, part: Partial
     server.faults[NAME] = [faults.html_page]
     with pytest.raises(CannotFetchError, match="sent an HTML page in the archive's place"):
         fetch(server, part)
+
+
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html><html>Log in</html>", b"\n\n<html>" + b"Log in " * 200])
+def test_compressed_html_page_is_refused(server: FaultServer, part: PartialFile, page: bytes) -> None:
+    """As a proxy sends it, though the client takes nothing compressed: to its bytes it is a gzip file."""
+    server.faults[NAME] = [
+        faults.status(200, gzip.compress(page), Content_Type="text/html", Content_Encoding="gzip", ETag='"page"')
+    ]
+    with pytest.raises(CannotFetchError, match="an HTML page is in the archive's place, compressed"):
+        fetch(server, part)
+    assert not part.path.exists()
+    assert fetch(server, part) == CONTENT
 
 
 def test_html_page_does_not_cost_what_is_there(server: FaultServer, part: PartialFile) -> None:

@@ -1,13 +1,15 @@
 """Selection, store, manifest, failures and space: what scrape makes of a corpus, wherever the corpus lies."""
 
 import errno
+import gzip
 import os
 import shutil
 import subprocess
 import threading
 import time
+import zlib
 from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -297,6 +299,70 @@ def test_an_index_page_that_breaks_off_is_read_again(
     page = faults.index_page(ARCHIVES)
     server.faults[""] = [lambda handler: handler.send(200, page, {"Content-Type": "text/html"}, sent=len(page) // 2)]
     assert run(server.url, raw, store)["archives_offered"] == 12
+
+
+PAGE = faults.index_page(ARCHIVES)
+UNENDED = PAGE.replace(b"</body></html>", b"")  # HTML leaves these away where it likes
+
+
+@pytest.mark.parametrize("page", [UNENDED, PAGE + b"<!--" + bytes(5000) + b"-->"], ids=["no end tag", "a tail"])
+def test_a_page_whose_end_the_server_tells_need_not_tell_it_itself(
+    server: FaultServer, raw: Path, store: Store, page: bytes
+) -> None:
+    server.faults[""] = [faults.chunked(page)]
+    assert run(server.url, raw, store, retries=0)["archives_offered"] == 12
+    server.faults[""] = [faults.status(200, page, Content_Type="text/html")]
+    assert run(server.url, raw, store, retries=0)["archives_offered"] == 12
+
+
+def test_a_page_of_which_a_chunk_lacks_is_read_again(server: FaultServer, raw: Path, store: Store) -> None:
+    server.faults[""] = [faults.chunked(PAGE[: len(PAGE) // 2], ended=False)]
+    assert run(server.url, raw, store)["archives_offered"] == 12
+    assert len(server.gets("")) == 2
+
+
+def test_a_page_whose_end_nothing_tells_counts_when_it_comes_twice(
+    server: FaultServer, raw: Path, store: Store
+) -> None:
+    server.lengths = False
+    half = UNENDED[: UNENDED.index(b"<img", len(UNENDED) // 2)]
+    pages = [half, UNENDED, UNENDED]
+    server.faults[""] = [faults.status(200, page, Content_Type="text/html") for page in pages]
+    assert run(server.url, raw, store, retries=2)["archives_offered"] == 12
+    assert len(server.gets("")) == 3
+    server.faults[""] = [faults.status(200, UNENDED, Content_Type="text/html")]
+    with pytest.raises(DataError, match="the index page broke off"):
+        run(server.url, raw, store, retries=0)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)], ids=["gzip", "deflate"]
+)
+def test_a_compressed_index_page_is_read(
+    server: FaultServer, raw: Path, store: Store, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    server.faults[""] = [faults.status(200, pack(PAGE), Content_Type="text/html", Content_Encoding=encoding)]
+    assert run(server.url, raw, store, retries=0)["archives_offered"] == 12
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sent", "message"),
+    [
+        ("br", PAGE, "the index page comes compressed as br; allowed: gzip, deflate, or not at all"),
+        ("gzip", PAGE, "the compressed index page is damaged"),
+        ("gzip", gzip.compress(PAGE)[:-9], "the index page broke off"),
+        ("gzip", gzip.compress(bytes(2000)), "the index page is larger than 1000 bytes"),
+    ],
+    ids=["another encoding", "none", "cut off", "inflates"],
+)
+def test_a_compressed_index_page_that_cannot_be_read(
+    server: FaultServer, raw: Path, store: Store, monkeypatch, encoding: str, sent: bytes, message: str
+) -> None:
+    if "larger" in message:
+        monkeypatch.setattr(download, "LARGEST_PAGE_BYTES", 1000)
+    server.faults[""] = [faults.status(200, sent, Content_Type="text/html", Content_Encoding=encoding)]
+    with pytest.raises(DataError, match=message):
+        run(server.url, raw, store, retries=0)
 
 
 def test_a_busy_server_is_asked_for_its_index_page_again(server: FaultServer, raw: Path, store: Store) -> None:
