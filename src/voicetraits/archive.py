@@ -22,6 +22,8 @@ from voicetraits.quarantine import Reason, SetAside, printable
 # Headers of one member: long names and PAX records are some hundred bytes. tarfile holds them whole, and calls itself
 # for each of a chain of them.
 _MAX_HEADER_BYTES = 32 * 1024
+# Of these, PAX records; and of all members together. Older Pythons search them in time that grows with the square.
+_MAX_PAX_BYTES, _MAX_ALL_PAX_BYTES = 4096, 4_000_000
 # Below this, a high compression ratio does no harm: silence compresses a thousandfold.
 _RATIO_FREE_BYTES = 10_000_000
 _READ_BYTES = 1 << 18
@@ -110,7 +112,7 @@ class _Inflated:
         try:
             chunk = self._file.read(min(size, self._end + 1 - self._position))
         except EOFError:
-            raise SetAside(Reason.DAMAGED_GZIP, "the gzip stream is cut off") from None
+            raise SetAside(Reason.DAMAGED_GZIP, "the gzip stream is cut off, or followed by what is none") from None
         except (igzip.BadGzipFile, isal_zlib.error):
             raise SetAside(Reason.DAMAGED_GZIP, "the gzip stream is corrupt, or is none") from None
         self._position += len(chunk)
@@ -128,7 +130,10 @@ class _Inflated:
 
 
 class _StrictTarInfo(tarfile.TarInfo):
-    """tarfile takes a broken header after the first member for the end of the archive, and drops the rest."""
+    """tarfile takes a broken header after the first member for the end of the archive, and drops the rest.
+
+    And it reads PAX records of any size.
+    """
 
     @classmethod
     def fromtarfile(cls, tar: tarfile.TarFile) -> tarfile.TarInfo:
@@ -136,6 +141,13 @@ class _StrictTarInfo(tarfile.TarInfo):
             return super().fromtarfile(tar)
         except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError):
             raise SetAside(Reason.DAMAGED_TAR, f"no tar header at byte {tar.offset}") from None
+
+    def _proc_pax(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        tar.pax_bytes = getattr(tar, "pax_bytes", 0) + self.size
+        for size, most in ((self.size, _MAX_PAX_BYTES), (tar.pax_bytes, _MAX_ALL_PAX_BYTES)):
+            if size > most:
+                raise SetAside(Reason.OVERSIZED_HEADER, f"{size} bytes of PAX records, over {most}")
+        return super()._proc_pax(tar)
 
 
 def _members(stream: _Inflated, limits: Limits) -> Iterator[Member]:

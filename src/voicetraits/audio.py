@@ -35,7 +35,32 @@ class Clip:
     original_sample_rate_hz: int
 
 
-def decode(content: bytes, *, min_duration_seconds: float, max_duration_seconds: float, silence_dbfs: float) -> Clip:
+@dataclass
+class Effort:
+    """What decoding an archive's files has taken, whatever became of them, in samples of all channels."""
+
+    most_samples: int
+    samples: int = 0
+
+    @property
+    def is_spent(self) -> bool:
+        return self.samples > self.most_samples
+
+    def add(self, samples: int) -> None:
+        """Count some more. Raises SetAside where that is too many."""
+        self.samples += samples
+        if self.is_spent:
+            raise SetAside(Reason.ARCHIVE_TOO_LARGE, f"decoded at its own rate, over {self.most_samples / 5e5:g} MB")
+
+
+def decode(
+    content: bytes,
+    *,
+    min_duration_seconds: float,
+    max_duration_seconds: float,
+    silence_dbfs: float,
+    effort: Effort | None = None,
+) -> Clip:
     """Decode a wav, FLAC or MP3 file, whatever its name says, and check that there is something to hear.
 
     Channels are averaged, other rates than 16 kHz resampled (soxr, high quality), then samples are scaled by 32768,
@@ -44,9 +69,10 @@ def decode(content: bytes, *, min_duration_seconds: float, max_duration_seconds:
     Args:
         content: the file's bytes.
         silence_dbfs: a clip whose loudest sample is below this level, in dB relative to full scale, is silence.
+        effort: that of the archive, to which this file's is added.
 
     Raises:
-        SetAside: it is no such file, damaged, silent, or outside the given durations.
+        SetAside: it is no such file, damaged, silent, or outside the given durations; or all effort is spent.
     """
     if not content:
         raise SetAside(Reason.EMPTY, "0 bytes")
@@ -59,15 +85,28 @@ def decode(content: bytes, *, min_duration_seconds: float, max_duration_seconds:
                 raise SetAside(Reason.UNSUPPORTED_FORMAT, "an MP3 of variable bit rate that does not tell its length")
             rate_hz = file.samplerate
             is_estimate = file.format == "MP3" and not frames.tells_length
-            samples = _read_mono(file, max_duration_seconds, may_lack=mp3.FRAME_SAMPLES if is_estimate else 0)
+            blocks = _Blocks(file, max_duration_seconds, effort)
+            samples = np.concatenate([*at_16_khz(iter(blocks), rate_hz), np.empty(0, np.int16)])
+            _check_read(file, blocks.frames, may_lack=mp3.FRAME_SAMPLES if is_estimate else 0)
     except soundfile.LibsndfileError as error:
         raise SetAside(Reason.UNREADABLE, "no whole MP3 frame" if is_mp3 else error.error_string) from None
-    duration_seconds = len(samples) / rate_hz
+    duration_seconds = blocks.frames / rate_hz
     if duration_seconds < min_duration_seconds:
         raise SetAside(Reason.TOO_SHORT, f"{duration_seconds:.3f} s, under {min_duration_seconds:g} s")
-    if np.abs(samples).max() < 10 ** (silence_dbfs / 20):
+    if blocks.peak < 10 ** (silence_dbfs / 20):
         raise SetAside(Reason.SILENCE, f"the loudest sample is below {silence_dbfs:g} dBFS")
-    return Clip(_to_int16(_resample(samples, rate_hz)), rate_hz)
+    return Clip(samples, rate_hz)
+
+
+def at_16_khz(blocks: Iterator[np.ndarray], rate_hz: float) -> Iterator[np.ndarray]:
+    """Mono blocks of float32, −1 … 1, at any rate -> blocks of int16 at 16 kHz; what is held does not grow."""
+    if rate_hz == SAMPLE_RATE_HZ:
+        yield from map(_to_int16, blocks)
+        return
+    stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield _to_int16(stream.resample_chunk(block))
+    yield _to_int16(stream.resample_chunk(np.empty(0, np.float32), last=True))
 
 
 @contextmanager
@@ -101,31 +140,44 @@ def _check_header(file: soundfile.SoundFile, max_duration_seconds: float) -> Non
         raise SetAside(Reason.TOO_LONG, f"{duration_seconds:.1f} s, over {max_duration_seconds:g} s")
 
 
-def _read_mono(file: soundfile.SoundFile, max_duration_seconds: float, *, may_lack: int) -> np.ndarray:
-    """All frames, averaged over the channels, float32 in -1…1; [frames]. So many may be fewer than the header tells."""
-    blocks, frames = [], 0
-    while len(block := file.read(_block_frames(file, frames), dtype="float32", always_2d=True)):
-        # block: [frames, channels]
-        if not np.isfinite(block).all():
-            raise SetAside(Reason.BAD_SAMPLES, "NaN or infinity among the samples")
-        blocks.append(block[:, 0] if file.channels == 1 else block.clip(-1, 1).mean(axis=1))
-        frames += len(block)
-        if frames > max_duration_seconds * file.samplerate:
-            raise SetAside(Reason.TOO_LONG, f"over {max_duration_seconds:g} s")
+class _Blocks:
+    """A file's samples block by block, averaged over the channels: float32, −1 … 1, (frames,) each.
+
+    Attributes:
+        frames, peak: how many there were so far, and the largest magnitude among them.
+    """
+
+    def __init__(self, file: soundfile.SoundFile, max_duration_seconds: float, effort: Effort | None) -> None:
+        self._file, self._max_duration_seconds, self._effort = file, max_duration_seconds, effort
+        self.frames, self.peak = 0, 0.0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        file = self._file
+        while len(block := file.read(_block_frames(file, self.frames), dtype="float32", always_2d=True)):
+            # block: (frames, channels)
+            if self._effort:
+                self._effort.add(block.size)
+            if not np.isfinite(block).all():
+                raise SetAside(Reason.BAD_SAMPLES, "NaN or infinity among the samples")
+            self.frames += len(block)
+            if self.frames > self._max_duration_seconds * file.samplerate:
+                raise SetAside(Reason.TOO_LONG, f"over {self._max_duration_seconds:g} s")
+            mono = block[:, 0].clip(-1, 1) if file.channels == 1 else block.clip(-1, 1).mean(axis=1)
+            self.peak = max(self.peak, float(np.abs(mono).max()))
+            yield mono
+
+
+def _check_read(file: soundfile.SoundFile, frames: int, *, may_lack: int) -> None:
+    """Whether all frames were read that the header tells, but for so many that may be fewer."""
     if not frames:
         raise SetAside(Reason.NO_SAMPLES, "a header without samples")
     if file.frames != _UNKNOWN_FRAMES and not file.frames - may_lack <= frames <= file.frames:
         raise SetAside(Reason.UNREADABLE, f"ends after {frames} of {file.frames} samples")
-    return np.concatenate(blocks).clip(-1, 1)
 
 
 def _block_frames(file: soundfile.SoundFile, read: int) -> int:
     """How many frames to ask for next: room for many more than are left costs more than reading them."""
     return max(1, min(_BLOCK_SAMPLES // file.channels, file.frames - read))
-
-
-def _resample(samples: np.ndarray, rate_hz: int) -> np.ndarray:
-    return samples if rate_hz == SAMPLE_RATE_HZ else soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ, quality="HQ")
 
 
 def _to_int16(samples: np.ndarray) -> np.ndarray:

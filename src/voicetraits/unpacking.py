@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from voicetraits.archive import Limits, Member, read_members
-from voicetraits.audio import Clip, decode
+from voicetraits.audio import Clip, Effort, decode
 from voicetraits.errors import ParameterError
 from voicetraits.params import section
 from voicetraits.quarantine import Reason, SetAside, printable
@@ -30,6 +30,9 @@ _TEXT_FIELDS = {
     "copying": "gpl",
 }
 _MAX_TEXT_BYTES = 1_000_000
+# Clips of 8 to 48 kHz take up to three times what is kept of them; files that are set aside count too.
+_DECODED_TO_KEPT = 4
+_BYTES_PER_SAMPLE = 2
 
 
 @section
@@ -99,7 +102,8 @@ def unpack(path: Path, params: ExtractParams) -> Unpacked:
         SetAside: the whole archive cannot be trusted; none of its clips is kept.
     """
     unpacked = Unpacked()
-    decoded_bytes = 0
+    kept_bytes = 0
+    effort = Effort(_DECODED_TO_KEPT * params.limits.archive_bytes // _BYTES_PER_SAMPLE)
     for member in read_members(path, params.limits):
         utterance = utterance_name(member.name)
         try:
@@ -107,13 +111,15 @@ def unpack(path: Path, params: ExtractParams) -> Unpacked:
                 _add_text(unpacked, member)
                 continue
             unpacked.audio_members.add(printable(utterance))
-            clip = _decode(unpacked, utterance, member, params)
+            clip = _decode(unpacked, utterance, member, params, effort)
         except SetAside as problem:
+            if effort.is_spent:
+                raise
             unpacked.set_aside.append(MemberSetAside(printable(member.name), problem, utterance is not None))
             continue
         unpacked.clips[utterance] = clip
-        decoded_bytes += clip.samples.nbytes
-        if decoded_bytes > params.limits.archive_bytes:
+        kept_bytes += clip.samples.nbytes
+        if kept_bytes > params.limits.archive_bytes:
             raise SetAside(Reason.ARCHIVE_TOO_LARGE, f"decoded, more than {params.max_archive_megabytes:g} MB")
     if "gpl" in unpacked.texts:
         unpacked.texts.setdefault("licence", unpacked.texts.pop("gpl"))
@@ -146,7 +152,7 @@ def _add_text(unpacked: Unpacked, member: Member) -> None:
     unpacked.texts[kind] = content
 
 
-def _decode(unpacked: Unpacked, utterance: str, member: Member, params: ExtractParams) -> Clip:
+def _decode(unpacked: Unpacked, utterance: str, member: Member, params: ExtractParams, effort: Effort) -> Clip:
     content = _content(member)
     if not utterance:
         raise SetAside(Reason.BAD_NAME, "nothing before the suffix")
@@ -157,4 +163,5 @@ def _decode(unpacked: Unpacked, utterance: str, member: Member, params: ExtractP
         min_duration_seconds=params.min_duration_seconds,
         max_duration_seconds=params.max_duration_seconds,
         silence_dbfs=params.silence_dbfs,
+        effort=effort,
     )

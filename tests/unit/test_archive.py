@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.submissions import member, submission, tar, tgz
+from voicetraits import archive
 from voicetraits.archive import Limits, read_members
 from voicetraits.quarantine import Reason, SetAside
 
@@ -128,6 +129,24 @@ DAMAGED = {
 @pytest.mark.parametrize(("content", "reason"), DAMAGED.values(), ids=DAMAGED)
 def test_damaged_archive_is_set_aside_whole(read, content, reason):
     assert reason_of(read, content) is reason
+
+
+@pytest.mark.parametrize(("digits", "members"), [(20_000, 1), (3_000, 12)], ids=["of one member", "of all together"])
+def test_records_that_take_long_to_search_are_set_aside(read, monkeypatch, digits, members):
+    """To Pythons of before 3.11.10 a thousand of either are minutes of work."""
+    monkeypatch.setattr(archive, "_MAX_ALL_PAX_BYTES", 30_000)
+    many = [member(f"top/{number}.txt", b"x", pax_headers={"comment": "1" * digits}) for number in range(members)]
+    assert reason_of(read, tgz(many)) is Reason.OVERSIZED_HEADER
+
+
+def test_records_as_archivers_write_them_are_read(read):
+    records = {
+        "mtime": "1200000000.1234567",
+        "path": "top/" + "long" * 40 + ".txt",
+        "SCHILY.xattr.user.note": "x" * 900,
+    }
+    many = [member(f"top/{number}.txt", b"x", pax_headers=records) for number in range(40)]
+    assert [one.name for one in read(tgz(many))] == [records["path"]] * 40
 
 
 def test_packing_is_blamed_before_what_it_packs(read):

@@ -1,6 +1,7 @@
 """What is found in an archive, however it is laid out."""
 
 import tarfile
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -193,6 +194,31 @@ def test_flac_that_decodes_to_far_more_than_it_takes_is_stopped(unpack_members):
     with pytest.raises(SetAside) as caught:
         unpack_members(*many, max_archive_megabytes=2.0)
     assert caught.value.reason is Reason.ARCHIVE_TOO_LARGE
+
+
+def test_files_that_are_set_aside_count_as_work(unpack_members, tmp_path):
+    """A silent FLAC takes some kilobytes, and seconds to find out that it is silent."""
+    silent = audio_bytes(np.zeros((48_000 * 5, 8)), rate_hz=48_000, container="FLAC")
+    assert len(silent) < 20_000
+    many = [member(f"t/flac/{number}.flac", silent) for number in range(5)]  # 1.92 million samples each
+    assert set_aside(unpack_members(*many[:4], max_archive_megabytes=4.0)) == [
+        (f"t/flac/{number}.flac", "silence") for number in range(4)
+    ]
+    with pytest.raises(SetAside, match="decoded at its own rate, over 16 MB") as caught:
+        unpack_members(*many, max_archive_megabytes=4.0)
+    assert caught.value.reason is Reason.ARCHIVE_TOO_LARGE
+
+
+def test_a_clip_of_many_channels_at_a_high_rate_is_decoded_in_little_memory(unpack_members):
+    clip = audio_bytes(np.repeat(tone(30.0, rate_hz=192_000)[:, None], 4, axis=1), rate_hz=192_000, container="FLAC")
+    tracemalloc.start()
+    try:
+        (decoded,) = unpack_members(member("t/flac/a.flac", clip)).clips.values()
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(decoded.samples) == 30 * 16_000
+    assert peak_bytes < 40e6, "all channels are 92 MB as float32, one alone 23 MB"
 
 
 def test_bounds_of_the_section_reach_the_clips(unpack_members):

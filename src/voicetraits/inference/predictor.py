@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from voicetraits.audio import SAMPLE_RATE_HZ
 from voicetraits.errors import ModelError
 from voicetraits.features.analysis import Analysis
 from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
@@ -20,7 +21,7 @@ from voicetraits.inference.explaining import Explanation, explain, require_featu
 from voicetraits.inference.hearing import Ear, Hearing
 from voicetraits.inference.loading import ModelIdentity, find_models, identity_of
 from voicetraits.inference.occlusion import Occlusion, occlude
-from voicetraits.inference.sound import SAMPLE_RATE_HZ, Sound, blocks_of
+from voicetraits.inference.sound import Sound, blocks_of
 from voicetraits.inference.summing import Heard, answer_of, segments_of
 from voicetraits.inference.windows import Window, cut
 from voicetraits.models import saved

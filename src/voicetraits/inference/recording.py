@@ -8,9 +8,9 @@ from typing import TextIO
 import numpy as np
 import soundfile
 
+from voicetraits.audio import SAMPLE_RATE_HZ
 from voicetraits.errors import DataError
 from voicetraits.files import written_aside
-from voicetraits.inference.sound import SAMPLE_RATE_HZ
 
 _BLOCK_SECONDS = 0.1
 #: The meter goes from here to full scale, in so many signs.

@@ -10,9 +10,8 @@ from typing import BinaryIO
 
 import numpy as np
 import soundfile
-import soxr
 
-from voicetraits.audio import SAMPLE_RATE_HZ, ForwardFile, silenced
+from voicetraits.audio import ForwardFile, at_16_khz, silenced
 from voicetraits.errors import DataError
 
 #: What a predictor listens to: a path, a file's bytes, an open file, or samples with their rate, (n,) or (n, channels).
@@ -39,23 +38,12 @@ def blocks_of(sound: Sound) -> Iterator[np.ndarray]:
         blocks = _blocks_of_array(np.asarray(samples), rate_hz)
     else:
         rate_hz, blocks = _open(sound)
-    yield from _at_16_khz(blocks, rate_hz)
+    yield from at_16_khz(blocks, rate_hz)
 
 
 def reason_of(error: DataError | OSError) -> str:
     """Why a sound could not be read, or what belongs to it not written, in a few words."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
-
-
-def _at_16_khz(blocks: Iterator[np.ndarray], rate_hz: float) -> Iterator[np.ndarray]:
-    """Mono blocks of float32 at any rate -> blocks of int16 at 16 kHz."""
-    if rate_hz == SAMPLE_RATE_HZ:
-        yield from map(_to_int16, blocks)
-        return
-    stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
-    for block in blocks:
-        yield _to_int16(stream.resample_chunk(block))
-    yield _to_int16(stream.resample_chunk(np.empty(0, np.float32), last=True))
 
 
 def _blocks_of_array(samples: np.ndarray, rate_hz: float) -> Iterator[np.ndarray]:
@@ -159,7 +147,3 @@ def _mono(block: np.ndarray) -> np.ndarray:
     if not np.isfinite(block).all():
         raise DataError("NaN or infinity among the samples")
     return np.ascontiguousarray(block.clip(-1, 1).mean(axis=1) if block.shape[1] > 1 else block[:, 0].clip(-1, 1))
-
-
-def _to_int16(samples: np.ndarray) -> np.ndarray:
-    return np.rint(samples * 32768).clip(-32768, 32767).astype(np.int16)

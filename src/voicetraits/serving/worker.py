@@ -11,10 +11,11 @@ from traceback import format_exc
 
 import numpy as np
 
+from voicetraits.audio import SAMPLE_RATE_HZ
 from voicetraits.errors import ModelError, VoicetraitsError
 from voicetraits.inference.picture import png_of
 from voicetraits.inference.predictor import LONGEST_CLIP_SECONDS, Predictor
-from voicetraits.inference.sound import SAMPLE_RATE_HZ, blocks_of
+from voicetraits.inference.sound import blocks_of
 from voicetraits.serving.example import example_wav
 from voicetraits.serving.tasks import Look, Looked, Predict, Predicted, TooLongError
 
