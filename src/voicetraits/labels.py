@@ -7,7 +7,9 @@ person to look at, never a guess.
 import re
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 from voicetraits.classes import AGE_BINS, AgeBins
@@ -111,9 +113,24 @@ _YES = ("yes", "да", "sí", "ja", "ναι", "بله", "oui", "sì", "כן", "s
 _NO = ("no", "не", "nein", "όχι", "خیر", "non", "ne", "לא", "nee", "não", "нет", "jo", "hayır", "ні", "否")
 
 
+_EDGES = " \t\n\r\f\v\ufeff\u200b;,\"'"
+_BRACKETS = {"[": "]", "(": ")", "{": "}"}
+
+
 def clean(text: str) -> str:
-    """A value without blanks around it, brackets, quotes and a trailing semicolon."""
-    return text.strip(" \t\n\r\f\v\ufeff\u200b[](){};,\"'")
+    """A value without blanks around it, quotes, a trailing semicolon, and the brackets in which all of it stands."""
+    text = text.strip(_EDGES)
+    while _is_in_brackets(text):
+        text = text[1:-1].strip(_EDGES)
+    return text
+
+
+def _is_in_brackets(text: str) -> bool:
+    opening, closing = text[:1], _BRACKETS.get(text[:1])
+    if not closing or text[-1] != closing:
+        return False
+    depths = accumulate((char == opening) - (char == closing) for char in text)
+    return all(depth > 0 for depth in islice(depths, len(text) - 1))
 
 
 def _index(**words: tuple[str, ...]) -> dict[str, str]:
@@ -150,12 +167,14 @@ class Stated:
         problem: why a value could not be read; None where it could, or nothing is stated.
         band: the age band as the web app writes it (`13 - 17`, `> 75`), if the value is one.
         years: the age in years, if the value is one.
+        several: the classes that contradict each other, where one README states more than one.
     """
 
     label: str | None = None
     problem: str | None = None
     band: str | None = None
     years: int | None = None
+    several: tuple[str, ...] = ()
 
     @property
     def is_blank(self) -> bool:
@@ -171,6 +190,18 @@ def is_unstated(text: str) -> bool:
 def is_anonymous(user_name: str) -> bool:
     """Whether a user name is blank, `anonymous` in any language, or a word for unknown."""
     return _word(user_name) in _UNSTATED | _NOBODY
+
+
+def read_each(values: Sequence[str], read: Callable[[str], Stated]) -> Stated:
+    """Read what a README states of one thing, which may be several values that differ: then none counts.
+
+    Args:
+        read: reads one value.
+    """
+    if len(values) == 1:
+        return read(values[0])
+    labels = sorted({label for value in values if (label := read(value).label)})
+    return Stated(problem="it states several", several=tuple(labels) if len(labels) > 1 else ())
 
 
 def read_gender(text: str, *, letters: bool = False) -> Stated:
@@ -240,7 +271,7 @@ def _word(text: str) -> str | None:
 
 def _plain(text: str) -> str:
     """A clean value with plain digits, blanks and signs: every dash is a hyphen, and no sign is invisible."""
-    text = unicodedata.normalize("NFKC", clean(text))
+    text = unicodedata.normalize("NFKC", clean(text).strip("[](){}"))
     categories = {char: unicodedata.category(char) for char in text}
     seen = (char for char in text if categories[char] != "Cf")
     return "".join("-" if categories[char] == "Pd" or char in "−~˗" else char for char in seen).strip()

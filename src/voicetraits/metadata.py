@@ -111,7 +111,7 @@ def reconcile(stated: Sequence[Stated], target: str) -> Reconciled:
     read. Two genders (`other` counts as one) leave none; age may change with the years, so each submission keeps its
     own.
     """
-    labels = {one.label for one in stated if one.label}
+    labels = {one.label for one in stated if one.label} | {label for one in stated for label in one.several}
     several = len(labels) > 1
     if several and target == "gender":
         return Reconciled([None] * len(stated), 0, several)
@@ -195,8 +195,10 @@ def _check(read: Mapping[str, Submission], clips: pd.DataFrame) -> None:
 
 
 def _contradiction(own: Sequence[Submission]) -> list[Problem]:
+    """One each for those that state a single gender; what contradicts itself is a problem already."""
     stated = [submission for submission in own if submission.gender.label]
-    genders = " and ".join(sorted({submission.gender.label for submission in stated}))
+    genders = {submission.gender.label for submission in stated}
+    genders = " and ".join(sorted(genders.union(*(submission.gender.several for submission in own))))
     return [
         Problem(submission.archive, "gender", submission.fields["gender"], f"the speaker states {genders}")
         for submission in stated

@@ -27,6 +27,12 @@ _KEYS = {
 FIELDS = tuple(_KEYS)
 
 _FIELD_OF_KEY = {comparable(key): field for field, keys in _KEYS.items() for key in keys}
+#: What READMEs say of the recording as a file, for which the file itself counts.
+_OF_THE_FILE = (
+    "Audio card make", "Audio card type", "Audio Recording Software", "O/S", "File type", "Sampling Rate",
+    "Sample Rate", "Sample rate format", "Sample Rate Format (bit depth)", "Number of channels",
+)  # fmt: skip
+_KNOWN_KEYS = {*_FIELD_OF_KEY, *map(comparable, _OF_THE_FILE)}
 _LINE_ENDS = re.compile(rb"\r\n|\r|\n")
 _KEY_AND_VALUE = re.compile(r"([^:：﹕]*)[:：﹕](.*)", re.DOTALL)
 # All control characters but the tab.
@@ -50,10 +56,14 @@ def _decode(line: bytes) -> str:
     return line.decode("latin-1")
 
 
+#: Between the values of a field that stands in a README with several.
+SEPARATOR = " | "
+
+
 def parse_readme(data: bytes) -> dict[str, str]:
     """The fields of a README that it has, of `FIELDS`, as raw text without blanks around it.
 
-    A field that stands there twice with different values has both, joined by ` | `, so that no rule reads a
+    A field that stands there twice with different values has both, joined by `SEPARATOR`, so that no rule reads a
     contradiction as a label. Of several user names the first counts.
     """
     fields: dict[str, str] = {}
@@ -67,5 +77,16 @@ def parse_readme(data: bytes) -> dict[str, str]:
         if not before or not value or comparable(value) == comparable(before):
             fields[field] = before or value
         elif field != "user_name":
-            fields[field] = f"{before} | {value}"
+            fields[field] = before + SEPARATOR + value
     return fields
+
+
+def unread_lines(data: bytes) -> list[str]:
+    """The lines of a README that say something of which nobody knows what: of no known key, or of no key at all."""
+    unread = []
+    for line in decode_lines(data):
+        match = _KEY_AND_VALUE.match(line)
+        says_nothing = not match[2].strip() if match else not line.strip()
+        if not says_nothing and (match is None or comparable(match[1]) not in _KNOWN_KEYS):
+            unread.append(" ".join(line.split()))
+    return unread

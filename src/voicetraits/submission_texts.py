@@ -3,8 +3,9 @@
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from voicetraits.classes import AgeBins
@@ -14,15 +15,18 @@ from voicetraits.labels import (
     is_anonymous,
     is_unstated,
     read_age,
+    read_each,
     read_gender,
     read_yes_or_no,
 )
 from voicetraits.mixed_names import parted
 from voicetraits.prompts import read_transcripts
-from voicetraits.readme import decode_lines, parse_readme
+from voicetraits.readme import SEPARATOR, decode_lines, parse_readme, unread_lines
 from voicetraits.words import comparable
 
 _USER_AND_DATE = re.compile(r"(?P<user>.+?)-\d{8}(?!\d)")
+#: Before lines of a README that stand for a label which it does not have.
+_UNREAD, _LONGEST_UNREAD = "unread: ", 500
 _LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?")
 
 
@@ -110,7 +114,7 @@ def read_submission(
     """
     archive, readme = row["archive"], row["readme"]
     own_corpus, own_archive = parted(corpus, archive)
-    fields = parse_readme(readme or b"")
+    fields = _with_unread_labels(parse_readme(readme or b""), readme or b"")
     own_id = _own_id(fields.get("speaker_id", ""))
     stated_name, archive_name = _plain_name(fields.get("user_name", "")), _name_in(own_archive)
     name = stated_name or archive_name
@@ -122,12 +126,16 @@ def read_submission(
         user_name_fits=bool(own_id) or not stated_name or not archive_name or _same_name(stated_name, archive_name),
         fields=fields,
         has_readme=readme is not None,
-        gender=read_gender(fields.get("gender", ""), letters=own_id is not None),
-        age=read_age(
-            fields.get("age", ""),
-            youth_below_years=youth_below_years,
-            senior_from_years=senior_from_years,
-            age_bins=age_bins,
+        gender=_read(fields, "gender", partial(read_gender, letters=own_id is not None)),
+        age=_read(
+            fields,
+            "age",
+            partial(
+                read_age,
+                youth_below_years=youth_below_years,
+                senior_from_years=senior_from_years,
+                age_bins=age_bins,
+            ),
         ),
         native_speaker=read_yes_or_no(fields.get("native_speaker", "")),
         language=_language(fields.get("language", "")),
@@ -136,6 +144,24 @@ def read_submission(
         audio=frozenset(row["audio_members"] or ()),
         is_of_mix=own_corpus != corpus,
     )
+
+
+def _with_unread_labels(fields: dict[str, str], readme: bytes) -> dict[str, str]:
+    """Where a label has no line or an empty one, it has as raw text what else the README says that nobody can place.
+
+    It may stand there in other words, in another encoding, or on a line of its own.
+    """
+    unread = _UNREAD + " / ".join(unread_lines(readme))[:_LONGEST_UNREAD]
+    if not fields or unread == _UNREAD:
+        return fields
+    return fields | {field: unread for field in ("gender", "age") if not fields.get(field)}
+
+
+def _read(fields: Mapping[str, str], field: str, read: Callable[[str], Stated]) -> Stated:
+    text = fields.get(field, "")
+    if text.startswith(_UNREAD):
+        return Stated(problem="no line says it in words that are known; these lines could not be placed")
+    return read_each(text.split(SEPARATOR), read)
 
 
 def _own_id(raw: str) -> str | None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.readmes import VOCABULARY, without_diacritics
-from voicetraits.labels import Stated, is_anonymous, is_unstated, read_age, read_gender, read_yes_or_no
+from voicetraits.labels import Stated, clean, is_anonymous, is_unstated, read_age, read_gender, read_yes_or_no
 
 AGES = {"youth_below_years": 18, "senior_from_years": 65}
 GENDERS = [(language, row[gender], gender) for language, row in VOCABULARY.items() for gender in ("male", "female")]
@@ -76,6 +76,30 @@ def test_more_that_states_nothing(text):
 @pytest.mark.parametrize("text", ["זָכָר", "مذكر", "MÄNNLICH", "Männlich", "maennlich", "ЧОЛОВІК", "ΑΝΔΡΑΣ"])
 def test_spellings_of_other_keyboards(text):
     assert read_gender(text) == Stated("male")
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("[male];", "male"),
+        ("  ([Bob]) ", "Bob"),
+        ("British (Scottish)", "British (Scottish)"),
+        ("bob (m)", "bob (m)"),
+        ("(Bob) of (Bath)", "(Bob) of (Bath)"),
+        ("((Bob) of (Bath))", "(Bob) of (Bath)"),
+        ("(Bob", "(Bob"),
+        ("()", ""),
+        ("(", "("),
+        ('"Bob",', "Bob"),
+    ],
+)
+def test_only_brackets_around_all_of_a_value_are_taken_off(text, cleaned):
+    assert clean(text) == cleaned
+
+
+@pytest.mark.parametrize("text", ["[male", "male)", "(male];", "[[male]"])
+def test_half_a_pair_of_brackets_hides_no_label(text):
+    assert read_gender(text).label == "male"
 
 
 @pytest.mark.parametrize("text", ["Other", "Andere", "Otro", "Autre", "[other]", "OTHER;"])

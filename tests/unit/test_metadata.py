@@ -215,6 +215,44 @@ def test_two_genders_leave_none_and_are_reviewed():
     ]
 
 
+def test_two_genders_within_one_readme_leave_none_to_the_speaker():
+    metadata = build(
+        submission("a-20080101-b", b"User Name: a\nGender: Male\nAge Range: Adult\nGender: Female\n"),
+        submission("a-20080102-b", Readme(user_name="a", gender="Male")),
+        submission("a-20080103-b", Readme(user_name="a", gender="")),
+        submission("c-20080104-d", b"User Name: c\nGender: Male\nGender: Please Select\n"),
+        submission("c-20080105-d", Readme(user_name="c", gender="Female")),
+    )
+    genders = {archive: row["gender"] for archive, row in rows(metadata).items()}
+    assert genders == dict.fromkeys(genders, None) | {"c-20080105-d": "female"}
+    assert metadata.metrics["gender"]["speakers_stating_several"] == 1
+    assert metadata.review.to_numpy().tolist() == [
+        ["a-20080101-b", "gender", "Male | Female", "it states several"],
+        ["a-20080102-b", "gender", "Male", "the speaker states female and male"],
+        ["c-20080104-d", "gender", "Male | Please Select", "it states several"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("readme", "raw"),
+    [
+        ("User Name:bob\nПол: Мужчина\nAge Range: Adult\n".encode("cp1251"), "unread: Ïîë: Ìóæ÷èíà"),
+        (b"User Name:bob\nGender:\n  Male\nAge Range: Adult\nSampling Rate: 48000\n", "unread: Male"),
+        (b"User Name:bob\nGendre: Male;\nAge Range: Adult\n", "unread: Gendre: Male;"),
+    ],
+    ids=["another encoding", "a line of its own", "a misspelt key"],
+)
+def test_labels_in_lines_that_nobody_can_place_are_reviewed_and_not_filled(readme, raw):
+    metadata = build(
+        submission("bob-20080101-b", readme), submission("bob-20080102-b", Readme(user_name="bob", gender="Female"))
+    )
+    bob = rows(metadata)["bob-20080101-b"]
+    assert (bob["gender"], bob["gender_raw"], bob["age_group"]) == (None, raw, "adult")
+    problem = "no line says it in words that are known; these lines could not be placed"
+    assert metadata.review.to_numpy().tolist() == [["bob-20080101-b", "gender", raw, problem]]
+    assert (metadata.metrics["gender"]["unreadable"], metadata.metrics["gender"]["unstated"]) == (1, 0)
+
+
 def test_two_ages_stay_with_their_submissions():
     metadata = build(
         submission("a-20080101-b", Readme(user_name="a", age="13 - 17")),
