@@ -44,7 +44,8 @@ def load(path: Path | str = "params.yaml") -> dict[str, Any]:
     except FileNotFoundError:
         raise ParameterError(f"{path} is missing: run this from the project's root, or restore it with git") from None
     except YAMLError as error:
-        raise ParameterError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        said = str(error).partition("\nTo suppress")[0]  # ruamel's advice to whoever calls it
+        raise ParameterError(f"{path} is not valid YAML: {' '.join(said.split())}") from None
     if not isinstance(params, dict):
         raise ParameterError(f"{path} must hold sections such as `corpus: demo`; it holds {params!r}")
     for key in params:
@@ -73,6 +74,16 @@ def get(params: Mapping[str, Any], key: str, kind: type[T]) -> T:
         raise ParameterError(_explain(key, kind, error)) from None
 
 
+#: What pydantic says in the words of JSON.
+_ALLOWED = {
+    "dataclass_type": "keys with values, as git's params.yaml has them",
+    "dict_type": "names with values, or {} for none",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "string_too_short": "a text of one sign or more",
+}
+
+
 def _explain(key: str, kind: type, error: pydantic.ValidationError) -> str:
     """The first problem as one line; an unknown key before a missing one, of which it is mostly the misspelling."""
     problem = min(error.errors(), key=lambda problem: problem["type"] == "missing")
@@ -86,7 +97,8 @@ def _explain(key: str, kind: type, error: pydantic.ValidationError) -> str:
         return (
             f"params.yaml: `{place}` is {problem['input']!r}; allowed: {problem['ctx']['min_length']} or more of them"
         )
-    return f"params.yaml: `{place}` is {problem['input']!r}; allowed: {problem['msg'].removeprefix('Input should be ')}"
+    allowed = _ALLOWED.get(problem["type"]) or problem["msg"].removeprefix("Input should be ")
+    return f"params.yaml: `{place}` is {problem['input']!r}; allowed: {allowed}"
 
 
 def _unknown(path: Path, key: str, known: list[str] | tuple[str, ...]) -> str:

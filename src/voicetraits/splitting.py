@@ -38,8 +38,8 @@ class SplitParams:
     def __post_init__(self) -> None:
         if self.strategy == "holdout" and self.val_share + self.test_share >= 1:
             raise ParameterError(
-                f"params.yaml: `split.test_share` is {self.test_share}; allowed: less than 1 - `split.val_share` "
-                f"({1 - self.val_share:g}), so that speakers are left to train on"
+                f"params.yaml: `split.val_share` is {self.val_share} and `split.test_share` {self.test_share}; "
+                f"allowed: less than 1 together, so that speakers are left to train on"
             )
         if self.strategy == "speaker_kfold" and self.val_share + 1 / self.folds >= 1:
             raise ParameterError(

@@ -176,7 +176,7 @@ def test_labels_show_in_the_sound_alone():
         ({"speakers": "120"}, "params.yaml: `corpora.demo.speakers` is '120'; allowed: a valid integer"),
         ({"seed": -1}, "params.yaml: `corpora.demo.seed` is -1; allowed: greater than or equal to 0"),
         ({"limit": 0}, "params.yaml: `corpora.demo.limit` is 0; allowed: greater than or equal to 1"),
-        ({"sources": None}, "`corpora.demo.sources` is None; allowed: an object"),
+        ({"sources": None}, "`corpora.demo.sources` is None; allowed: names with values, or {} for none"),
         ({"speaker": 9}, "unknown key `corpora.demo.speaker`; did you mean `corpora.demo.speakers`?"),
     ],
 )
