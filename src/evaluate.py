@@ -1,7 +1,9 @@
 """Saved models and the test split -> figures with intervals over speakers, beside what is trivial, and plots."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -57,31 +59,9 @@ def main() -> None:
         if any(saved.is_skipped(folder) for folder in folders.values()):
             results[target] = {"skipped": 1}
             continue
-        finals = {name: saved.load(folder / "final") for name, folder in folders.items()}
-        classes = next(iter(finals.values())).config.classes
-        tables = {
-            name: predict_test_clips(folder, target, features=inputs_of(finals[name].config, **sources), **data)
-            for name, folder in folders.items()
-        }
-        tables |= predict_baselines(target, classes, features=features, **data)
-        sizes = baseline_sizes(classes) | {name: size_on_disk(folder / "final") for name, folder in folders.items()}
-        importances = {
-            name: pd.Series(finals[name].classifier.importances(), finals[name].config.feature_names)
-            for name in CLASSIC_MODELS
-        }
-        scores = score_table(target, tables, classes, settings, seed=seed)
-        slices = slice_table(target, tables, classes, parts, params=settings, seed=seed)
-        comparisons = compare_models(target, tables, classes, sizes, params=settings, seed=seed)
-        results[target] = figures(scores, lead_figures(slices))
-        own = {
-            "scores": scores,
-            "slices": slices,
-            "comparisons": comparisons,
-            "gain_by_size": gain_by_size(comparisons),
-            "importance": importance_table(target, importances),
-            **plot_tables(target, tables, classes, ece_bins=settings.ece_bins),
-        }
-        for name, table in own.items():
+        tables = tables_of(target, folders, data, sources, parts, settings, seed=seed)
+        results[target] = figures(tables["scores"], lead_figures(tables["slices"]))
+        for name, table in tables.items():
             plots.setdefault(name, []).append(table)
 
     write_json(results, Path("metrics/evaluate.json"))
@@ -89,6 +69,47 @@ def main() -> None:
     plots["pitch"] = [pitch_table(features.values["f0_median_hz"], gender)]
     for name, own_parts in plots.items():
         write_csv(pd.concat(own_parts), Path("metrics/plots") / f"{name}.csv")
+
+
+def tables_of(
+    target: str,
+    folders: Mapping[str, Path],
+    data: Mapping[str, pd.DataFrame],
+    sources: Mapping[str, Any],
+    parts: pd.DataFrame,
+    settings: EvaluateParams,
+    *,
+    seed: int,
+) -> dict[str, pd.DataFrame]:
+    """Tables for the plots of a target, by name.
+
+    Args:
+        folders: of the saved models, by name.
+        data: labels and splits, as `predict_test_clips` takes them.
+        sources: where each model's input is, as `inputs_of` takes it.
+        parts: which clips are in which slice.
+    """
+    finals = {name: saved.load(folder / "final") for name, folder in folders.items()}
+    classes = next(iter(finals.values())).config.classes
+    predicted = {
+        name: predict_test_clips(folder, target, features=inputs_of(finals[name].config, **sources), **data)
+        for name, folder in folders.items()
+    }
+    predicted |= predict_baselines(target, classes, features=sources["features"], **data)
+    sizes = baseline_sizes(classes) | {name: size_on_disk(folder / "final") for name, folder in folders.items()}
+    importances = {
+        name: pd.Series(finals[name].classifier.importances(), finals[name].config.feature_names)
+        for name in CLASSIC_MODELS
+    }
+    comparisons = compare_models(target, predicted, classes, sizes, params=settings, seed=seed)
+    return {
+        "scores": score_table(target, predicted, classes, settings, seed=seed),
+        "slices": slice_table(target, predicted, classes, parts, params=settings, seed=seed),
+        "comparisons": comparisons,
+        "gain_by_size": gain_by_size(comparisons),
+        "importance": importance_table(target, importances),
+        **plot_tables(target, predicted, classes, ece_bins=settings.ece_bins),
+    }
 
 
 def remove_stale(folder: Path, models: tuple[str, ...], targets: tuple[str, ...]) -> None:
