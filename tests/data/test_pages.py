@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 import describe_features
 import summary
+from voicetraits.models.net_names import NETS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,8 +43,26 @@ def test_results_are_those_that_make_results_writes_now():
         data = json.loads((folder / "data.json").read_text(encoding="utf-8"))
         assert data["folds"] == 5 and isinstance(data["suspects"], list)
         scores = pd.read_csv(folder / "scores.csv")
-        assert set(scores["seed"]) == set(range(5))
-        assert {"softmax", "tfdf", "voicenet", "pitch_threshold", "majority"} == set(scores["model"])
+        asked = data.get("arguments", [])
+        seeds = int(asked[asked.index("--seeds") + 1]) if "--seeds" in asked else 5
+        assert set(scores["seed"]) == set(range(seeds))
+        nets = next((one for one in asked if one.startswith("nets=")), "nets=[voicenet]").removeprefix("nets=")
+        models = {"softmax", "tfdf", "pitch_threshold", "majority", *nets.strip("[]").split(",")}
+        assert models == set(scores["model"])
+
+
+def test_every_net_stands_in_the_readme_as_measured_on_real_speech():
+    scores = pd.read_csv(ROOT / "metrics/results/an4-speechocean762-nets/scores.csv").query("score == 'uar'")
+    measured = scores.set_index(["model", "unit"])["value"].map("{:.3f}".format)
+    table = README.split("| net | UAR on clips | on speakers |")[1].split("\n\n")[0]
+    shown = {}
+    for line in table.splitlines()[2:]:
+        names, *values = ([one.strip() for one in cell.split(",")] for cell in line.strip("| ").split("|"))
+        for place, name in enumerate(names):
+            shown[name] = tuple(value[min(place, len(value) - 1)] for value in values)
+    assert set(shown) == set(NETS)
+    for name, (clips, speakers) in shown.items():
+        assert (clips, speakers) == (measured[name, "clips"], measured[name, "speakers"])
 
 
 def test_the_readme_draws_and_describes_every_stage():
