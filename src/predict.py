@@ -77,7 +77,7 @@ def print_scores(predictor: Predictor, truth: Path, form: Format) -> bool:
     if form == Format.CSV:
         print(together(scores).to_csv(index=False, lineterminator="\n"), end="")
     else:
-        print(json.dumps(nested(scores), indent=2) if form == Format.JSON else table(nested(scores)))
+        print(json.dumps(nested(scores), indent=2, allow_nan=False) if form == Format.JSON else table(nested(scores)))
     return not scored.unreadable
 
 

@@ -171,6 +171,26 @@ def ogg_checksum(page):
     return checksum
 
 
+@pytest.mark.parametrize("rate_hz", [float("nan"), float("inf"), 0, -1, None, "16000"])
+def test_a_rate_that_is_none_is_said(predictor, rate_hz):
+    with pytest.raises(DataError, match=r"a sample rate of .* Hz; allowed: 1000 to 768000"):
+        predictor((np.zeros(16_000, np.float32), rate_hz))
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_what_is_like_bytes_is_read(predictor, voices, kind):
+    content = file_of(voices["male"])
+    assert predictor(kind(content)) == predictor(content)
+
+
+@pytest.mark.parametrize(
+    "samples", [np.zeros((2, 48_000), np.float32), np.zeros(16_000, np.int64), np.zeros(16_000, bool)]
+)
+def test_arrays_that_could_be_taken_for_something_else_are_turned_away(predictor, samples):
+    with pytest.raises(DataError, match=r"^samples (have the shape|are of type) .*; allowed: "):
+        predictor((samples, RATE_HZ))
+
+
 def test_a_name_without_a_file_a_folder_and_odd_arrays_are_said(predictor, tmp_path):
     for sound in (
         tmp_path / "none.wav", tmp_path, (np.zeros(0), RATE_HZ), (np.zeros((2, 2, 2)), RATE_HZ),

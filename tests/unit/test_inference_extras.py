@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import types
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from voicetraits.inference import recording
 from voicetraits.inference.hearing import Ear
 from voicetraits.inference.picture import picture, write_picture
 from voicetraits.inference.predictor import Predictor
-from voicetraits.inference.scoring import score
+from voicetraits.inference.scoring import nested, score
 from voicetraits.inference.truth import answer_on, read_truth
 
 PARAMS = params.load(Path(__file__).parents[2] / "params.yaml")
@@ -187,6 +188,22 @@ def test_scores_on_a_labelled_folder_are_scikit_learns(predictor, labelled, tmp_
         "gender: 15 clips are scored; set aside: no_label 1, no_speech 1, unreadable 1",
     ]
     assert scored.unreadable == {str(labelled / "none.wav"): "there is no such file"}
+
+
+def test_a_class_that_lacks_is_said_and_its_scores_are_unknown(predictor, labelled, tmp_path, monkeypatch):
+    scored = answer_on(predictor, labelled / "clips.csv", PARAMS)
+    model = predictor.models["gender"]
+    config = replace(model.config, classes=(*model.config.classes, "other"))
+    monkeypatch.setitem(predictor.models, "gender", replace(model, config=config))
+    tables = {"gender": scored.tables["gender"].assign(p_other=0.0)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores, notes = score(predictor, replace(scored, tables=tables), PARAMS, data=tmp_path)
+    told = "gender: no clip is labelled other, so that no score that averages over the classes is known"
+    assert told in notes
+    clips = nested(scores)["gender"]["softmax"]["clips"]
+    assert clips["uar"] is clips["recall_other"] is None and clips["recall_female"] > 0.5 and clips["accuracy"] > 0.5
+    json.dumps(nested(scores), allow_nan=False)
 
 
 def test_labels_of_one_class_are_said_before_the_first_sound(predictor, labelled, monkeypatch, tmp_path):

@@ -105,6 +105,8 @@ def test_what_would_destroy_anything_is_refused_before_the_first_sound(folder, m
         (two, {"textgrid": "nowhere"}, f"cannot be written, since {folder}/nowhere is no folder; "),
         (one, {"labels": "plain/deeper/x.txt"}, f"cannot be written, since {folder}/plain is no folder; "),
         (one, {"labels": "a/../a/x.wav"}, "--labels: a/../a/x.wav is one of the sounds; "),
+        (one, {"plot": "b/x.wav"}, "--plot: b/x.wav is a sound file, which would be lost; "),
+        (one, {"textgrid": "b/x.wav"}, "--textgrid: b/x.wav is a sound file, which would be lost; "),
         (one, {"labels": "out", "plot": "out"}, ": out would be written twice, "),
         (one, {"labels": "out/x.txt", "plot": "out"}, "/out/x.txt cannot be written, since its folder would be a file"),
         (["a/x.wav", "a/x.flac"], {"plot": "out"}, "--plot: out/x.png would be written twice, "),

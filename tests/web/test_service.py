@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import numpy as np
 import psutil
@@ -23,7 +24,7 @@ from fastapi.testclient import TestClient
 from support.served import file_of, save_models, settings_of, voice, voices
 from support.sounds import RATE_HZ, noise
 from voicetraits.inference.predictor import Predictor
-from voicetraits.serving import running
+from voicetraits.serving import head_limit, running
 from voicetraits.serving.app import app_of
 from voicetraits.serving.engine import Engine
 from voicetraits.serving.problems import Problem
@@ -348,7 +349,9 @@ def status_of_health(port):
         return connection.getresponse().status
 
 
-def test_connections_that_say_nothing_do_not_pile_up(models, monkeypatch):
+@contextmanager
+def running_server(models, monkeypatch, **changed):
+    """The port of a server in a thread of this process."""
     started = []
 
     class Server(uvicorn.Server):
@@ -357,24 +360,88 @@ def test_connections_that_say_nothing_do_not_pile_up(models, monkeypatch):
             started.append(self)
 
     monkeypatch.setattr(running.uvicorn, "Server", Server)
-    monkeypatch.setattr(running, "_MOST_CONNECTIONS", 3)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    thread = threading.Thread(target=running.run, args=(settings_of(models, port=port),))
+    thread = threading.Thread(target=running.run, args=(settings_of(models, port=port, **changed),))
     thread.start()
     try:
         while thread.is_alive() and not (started and started[0].started):
             time.sleep(0.05)
-        with ExitStack() as silent:
-            assert status_of_health(port) == 200
-            for _ in range(3):
-                silent.enter_context(socket.create_connection(("127.0.0.1", port)))
-            assert status_of_health(port) == 503
+        yield port
     finally:
         for server in started:
             server.should_exit = True
         thread.join(20)
     assert started and not thread.is_alive()
+
+
+def test_connections_that_say_nothing_do_not_pile_up(models, monkeypatch):
+    monkeypatch.setattr(running, "_MOST_CONNECTIONS", 3)
+    monkeypatch.setattr(head_limit, "SECONDS", 1.0)
+    with running_server(models, monkeypatch) as port, ExitStack() as silent:
+        assert status_of_health(port) == 200
+        for _ in range(3):
+            silent.enter_context(socket.create_connection(("127.0.0.1", port)))
+        assert status_of_health(port) == 503
+        time.sleep(1.5)
+        assert status_of_health(port) == 200
+
+
+@pytest.mark.parametrize("head", [b"", b"GET /healthz HTTP/1.1\r\nHost: 127", b"GET /healthz HTTP/1.1\r\nA: b\r\n"])
+def test_a_head_that_does_not_end_is_given_up(models, monkeypatch, head):
+    monkeypatch.setattr(head_limit, "SECONDS", 0.5)
+    whole = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with running_server(models, monkeypatch) as port:
+        for before in (b"", whole):  # on a new connection, and on one that was of use
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+                if before:
+                    connection.sendall(before)
+                    answered = b""
+                    while not answered.endswith(b"}"):
+                        answered += connection.recv(100_000)
+                    assert answered.startswith(b"HTTP/1.1 200")
+                connection.sendall(head)
+                assert connection.recv(100_000) == b"", "closed by the server"
+
+
+def test_a_body_may_take_longer_than_a_head(models, monkeypatch):
+    monkeypatch.setattr(head_limit, "SECONDS", 0.5)
+    with (
+        running_server(models, monkeypatch) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
+    ):
+        connection.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 40\r\n\r\n")
+        for _ in range(4):
+            time.sleep(0.4)
+            connection.sendall(b"no sound..")
+        assert connection.recv(100_000).startswith(b"HTTP/1.1 415")
+
+
+def test_slow_uploads_take_no_places_and_who_goes_is_no_error(models, monkeypatch):
+    gone = 'voicetraits_requests_total{method="POST",route="/v1/predict",status="499"}'
+    failed = 'voicetraits_requests_total{method="POST",route="/v1/predict",status="500"}'
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4000\r\n\r\nRIFF"
+    with running_server(models, monkeypatch, concurrent=2) as port:
+        with ExitStack() as slow:
+            for _ in range(4):
+                slow.enter_context(socket.create_connection(("127.0.0.1", port))).sendall(head)
+            time.sleep(0.3)
+            sound = Request(f"http://127.0.0.1:{port}/v1/predict", data=voice(), method="POST")
+            with urlopen(sound, timeout=60) as response:
+                assert response.status == 200
+        time.sleep(0.3)
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as response:
+            told = response.read().decode()
+    assert f"{gone} 4.0" in told and failed not in told
+
+
+def test_all_that_is_being_sent_is_bounded_together(models):
+    with served(models, concurrent=2, max_body_bytes=1000) as client, client.engine.held() as hold:
+        hold(1500)
+        assert client.post("/v1/predict", content=b"x" * 400).json()["error"] == "not_audio"
+        response = client.post("/v1/predict", content=b"x" * 600)
+        assert (response.status_code, response.json()["error"]) == (429, "busy")
+        assert client.post("/v1/predict", content=b"x" * 400).json()["error"] == "not_audio", "what was sent is let go"
 
 
 def test_where_nothing_is_known_of_what_models_learnt_from(models):

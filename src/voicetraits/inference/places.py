@@ -6,6 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from voicetraits.errors import DataError
+from voicetraits.inference.asked import SUFFIXES
+
+#: The option whose place is meant to be a sound.
+_OF_SOUND = "--save"
 
 
 def places_of(out: Path, suffix: str, sounds: Sequence[str]) -> dict[str, Path]:
@@ -53,6 +57,8 @@ def require_free(places: Mapping[str, Iterable[Path]], read: Iterable[str]) -> N
             real = os.path.realpath(place)
             if real in sounds:
                 raise DataError(f"{option}: {place} is one of the sounds; name another place")
+            if place.exists() and place.suffix.lower() in SUFFIXES and option != _OF_SOUND:
+                raise DataError(f"{option}: {place} is a sound file, which would be lost; name another place")
             if real in taken:
                 raise DataError(
                     f"{option}: {place} would be written twice, for two sounds of this name or by two options; name "

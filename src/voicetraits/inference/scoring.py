@@ -1,5 +1,6 @@
 """Scores a predictor's answers on labelled clips, as evaluate scores those on the test speakers."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -47,16 +48,23 @@ def score(
             notes.append(f"{target}: no baselines, since {data} does not hold what the model learnt from")
         if reasons:
             notes.append(f"{target}: {len(own)} clips are scored; set aside: {reasons}")
+        if lacking := [name for name in config.classes if name not in set(own["label"])]:
+            told = "so that no score that averages over the classes is known"
+            notes.append(f"{target}: no clip is labelled {' or '.join(lacking)}, {told}")
         tables = {config.model: own, **baselines}
-        scores[target] = score_table(target, tables, config.classes, settings, seed=get(params, "seed", Seed))
+        # What is not known is NaN, of a class that lacks as of the resamples of speakers that lack it.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+            scores[target] = score_table(target, tables, config.classes, settings, seed=get(params, "seed", Seed))
     if not scores:
         raise DataError(f"nothing to score: {'; '.join(few)}")
     return scores, few + notes
 
 
 def nested(scores: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """As metrics/evaluate.json has them."""
-    return {target: figures(own, {}) for target, own in scores.items()}
+    """As metrics/evaluate.json has them; None where one is not known."""
+    known = {target: own.astype({"value": object, "low": object, "high": object}) for target, own in scores.items()}
+    return {target: figures(own.where(own.notna(), None), {}) for target, own in known.items()}
 
 
 def together(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

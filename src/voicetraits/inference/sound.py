@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from numbers import Real
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,10 +16,12 @@ from voicetraits.audio import ForwardFile, at_16_khz, silenced
 from voicetraits.errors import DataError
 
 #: What a predictor listens to: a path, a file's bytes, an open file, or samples with their rate, (n,) or (n, channels).
-Sound = str | os.PathLike | bytes | BinaryIO | tuple[np.ndarray, int]
+Sound = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | tuple[np.ndarray, int]
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 768_000
 _BLOCK_SAMPLES = 1 << 20  # over all channels, so that many channels need no more memory than one
+#: More are samples, in an array that has its channels first. And wider integers are mostly those of narrower samples.
+_MOST_CHANNELS, _LARGEST_SAMPLE_BYTES = 64, 4
 _COPIED_BYTES = 1 << 20
 #: Whose files tell no length of their own: libsndfile reckons it, and may be off in a file that is whole.
 _WITHOUT_LENGTH = ("MP3", "OGG")
@@ -31,11 +34,13 @@ def blocks_of(sound: Sound) -> Iterator[np.ndarray]:
     Channels are averaged, other rates resampled (soxr, high quality), samples rounded to 16 bits.
 
     Raises:
-        DataError: it is no sound, damaged, cut off, without a sample, or holds NaN or infinity.
+        DataError: it is no sound, damaged, without a sample, or holds NaN or infinity; or is a FLAC or CAF file cut
+            off. Of other files that are cut off, libsndfile reads what is there.
     """
     if isinstance(sound, tuple):
         samples, rate_hz = sound
-        blocks = _blocks_of_array(np.asarray(samples), rate_hz)
+        _check_rate(rate_hz)  # before there is a resampler for it
+        blocks = _blocks_of_array(np.asarray(samples))
     else:
         rate_hz, blocks = _open(sound)
     yield from at_16_khz(blocks, rate_hz)
@@ -46,9 +51,9 @@ def reason_of(error: DataError | OSError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def _blocks_of_array(samples: np.ndarray, rate_hz: float) -> Iterator[np.ndarray]:
-    _check_rate(rate_hz)
-    if samples.ndim not in (1, 2) or not samples.size:
+def _blocks_of_array(samples: np.ndarray) -> Iterator[np.ndarray]:
+    is_channels_first = samples.ndim == 2 and 1 < len(samples) <= _MOST_CHANNELS < samples.shape[1]
+    if samples.ndim not in (1, 2) or not samples.size or is_channels_first:
         raise DataError(f"samples have the shape {samples.shape}; allowed: (n,) or (n, channels), n 1 or more")
     frames = samples[:, None] if samples.ndim == 1 else samples
     step = max(1, _BLOCK_SAMPLES // frames.shape[1])
@@ -62,9 +67,9 @@ def _as_float(samples: np.ndarray) -> np.ndarray:
         return samples.astype(np.float32)
     if samples.dtype == np.uint8:  # as in wav files, where 128 is silence
         return (samples.astype(np.float32) - 128) / 128
-    if np.issubdtype(samples.dtype, np.signedinteger):
+    if np.issubdtype(samples.dtype, np.signedinteger) and samples.dtype.itemsize <= _LARGEST_SAMPLE_BYTES:
         return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
-    raise DataError(f"samples are of type {samples.dtype}; allowed: floats, signed integers and uint8")
+    raise DataError(f"samples are of type {samples.dtype}; allowed: floats, int8, int16, int32 and uint8")
 
 
 def _open(sound: str | os.PathLike | bytes | BinaryIO) -> tuple[float, Iterator[np.ndarray]]:
@@ -121,7 +126,7 @@ def _seekable(sound: str | os.PathLike | bytes | BinaryIO) -> Iterator[str | Bin
             raise DataError("an empty file")
         with open(path, "rb") as file:
             yield file
-    elif isinstance(sound, bytes):
+    elif isinstance(sound, bytes | bytearray | memoryview):
         if not sound:
             raise DataError("an empty file")
         yield io.BytesIO(sound)
@@ -138,8 +143,8 @@ def _seekable(sound: str | os.PathLike | bytes | BinaryIO) -> Iterator[str | Bin
 
 
 def _check_rate(rate_hz: float) -> None:
-    if not _MIN_RATE_HZ <= rate_hz <= _MAX_RATE_HZ:
-        raise DataError(f"a sample rate of {rate_hz:g} Hz; allowed: {_MIN_RATE_HZ} to {_MAX_RATE_HZ}")
+    if not isinstance(rate_hz, Real) or not _MIN_RATE_HZ <= rate_hz <= _MAX_RATE_HZ:  # NaN is in no range
+        raise DataError(f"a sample rate of {rate_hz!r} Hz; allowed: {_MIN_RATE_HZ} to {_MAX_RATE_HZ}")
 
 
 def _mono(block: np.ndarray) -> np.ndarray:

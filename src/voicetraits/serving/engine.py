@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -44,7 +44,7 @@ class Engine:
             work_seconds=settings.work_seconds,
         )
         self.figures = Figures(self.models, training_set, lambda: self._pool.restarts)
-        self._under_way = 0
+        self._under_way, self._held_bytes = 0, 0
         self._threads: anyio.CapacityLimiter | None = None
 
     def wait_until_ready(self) -> None:
@@ -58,6 +58,33 @@ class Engine:
     def close(self) -> None:
         """Stop the workers."""
         self._pool.close()
+
+    @contextmanager
+    def held(self) -> Iterator[Callable[[int], None]]:
+        """Counts a body that is being sent, with all others that are: it is held in memory until it is answered.
+
+        Yields:
+            takes how many bytes have come; raises Problem where all together are more than the places' largest bodies.
+        """
+        own = 0
+
+        def hold(count: int) -> None:
+            nonlocal own
+            own += count
+            self._held_bytes += count
+            if self._held_bytes > self.settings.concurrent * self.settings.max_body_bytes:
+                self.figures.count_problem("service", Kind.BUSY)
+                raise Problem(Kind.BUSY, "as much is being sent as may be at a time; come again")
+
+        try:
+            yield hold
+        finally:
+            self._held_bytes -= own
+
+    def require_place(self, via: str) -> None:
+        """Check that there is a place; args and errors as of `place`."""
+        with self.place(via):
+            pass
 
     @contextmanager
     def place(self, via: str) -> Iterator[None]:

@@ -8,6 +8,7 @@ import uvicorn
 from voicetraits.errors import DataError
 from voicetraits.serving.app import app_of
 from voicetraits.serving.engine import Engine
+from voicetraits.serving.head_limit import HeadLimit
 from voicetraits.serving.settings import Settings
 from voicetraits.serving.training_set import read_training_set
 
@@ -33,7 +34,7 @@ def run(settings: Settings) -> None:
         # No access log: addresses are the only thing of a user's that it would hold.
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, timeout_graceful_shutdown=_LAST_SECONDS, server_header=False,
-            limit_concurrency=_MOST_CONNECTIONS,
+            limit_concurrency=_MOST_CONNECTIONS, http=HeadLimit,
         )  # fmt: skip
         try:
             uvicorn.Server(config).run(sockets=[listener])

@@ -1,11 +1,13 @@
 """The service's routes: sounds in, JSON out."""
 
+from collections.abc import AsyncGenerator, Callable
 from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
 
 from voicetraits.serving.engine import Engine
 from voicetraits.serving.figures import CONTENT_TYPE
@@ -24,6 +26,8 @@ _FORM = {
         "required": ["file"],
     }
 }
+#: As nginx counts a client that went before it was answered.
+_CLIENT_GONE = 499
 #: What each status means on the OpenAPI page.
 _MEANINGS = {
     401: "no token, or a wrong one",
@@ -64,15 +68,20 @@ def routes(engine: Engine) -> APIRouter:
         request: Request,
         model: Annotated[Model, Query(description="which one to ask")] = default,
         segments: Annotated[bool, Query(description="answer by stretches of time as well")] = False,
-    ) -> dict[str, Any]:
+    ) -> Any:
+        body = _Body(request)
         try:
-            with engine.place("service"):
-                sound = await _sound_of(request)
-                return dict((await engine.predict(model.value, sound, segments=segments, via="service")).prediction)
+            engine.require_place("service")  # who would find none need not send all first
+            with engine.held() as hold:
+                sound = await _sound_of(body, hold)
+                with engine.place("service"):
+                    return dict((await engine.predict(model.value, sound, segments=segments, via="service")).prediction)
         except Problem as problem:
-            if problem.kind == Kind.BUSY:
+            if problem.kind == Kind.BUSY and not body.is_whole:
                 await drain(request.receive)
             raise
+        except ClientDisconnect:
+            return Response(status_code=_CLIENT_GONE)
 
     @router.get("/v1/models", summary="Which models there are", responses=_errors(401, 421))
     async def models() -> ModelsBody:
@@ -112,15 +121,43 @@ def routes(engine: Engine) -> APIRouter:
     return router
 
 
-async def _sound_of(request: Request) -> bytes:
+class _Body:
+    """A request's body as it comes in.
+
+    Attributes:
+        headers: of the request.
+        is_whole: whether its end has come.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.headers, self.is_whole = request.headers, False
+        self._receive = request.receive
+
+    async def parts(self, hold: Callable[[int], None]) -> AsyncGenerator[bytes, None]:
+        """Its parts, each held before it is handed on. Raises ClientDisconnect, and what `hold` does."""
+        while not self.is_whole:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            part, self.is_whole = message.get("body", b""), not message.get("more_body", False)
+            hold(len(part))
+            yield part
+
+
+async def _sound_of(body: _Body, hold: Callable[[int], None]) -> bytes:
     """The file in the body, in memory alone.
 
+    Args:
+        hold: of `Engine.held`.
+
     Raises:
-        Problem: a form without it.
+        Problem: a form without it, or too much is held.
+        ClientDisconnect: the client goes before it is there.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
-        return await request.body()
-    parser = MultiPartParser(request.headers, request.stream(), max_files=1, max_fields=1)
+    parts = body.parts(hold)
+    if body.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
+        return b"".join([part async for part in parts])
+    parser = MultiPartParser(body.headers, parts, max_files=1, max_fields=1)
     parser.spool_max_size = 1 << 62  # else what is larger than a megabyte goes through a file
     try:
         form = await parser.parse()
