@@ -112,7 +112,7 @@ class _Inflated:
         try:
             chunk = self._file.read(min(size, self._end + 1 - self._position))
         except EOFError:
-            raise SetAside(Reason.DAMAGED_GZIP, "the gzip stream is cut off, or followed by what is none") from None
+            raise SetAside(Reason.DAMAGED_GZIP, "the gzip stream is cut off") from None
         except (igzip.BadGzipFile, isal_zlib.error):
             raise SetAside(Reason.DAMAGED_GZIP, "the gzip stream is corrupt, or is none") from None
         self._position += len(chunk)
