@@ -5,7 +5,6 @@ from voicetraits.inference import starting
 
 starting.prepare()
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -62,7 +61,7 @@ def print_scores(predictor: Predictor, truth: Path, form: Format) -> bool:
     # Scoring takes what answering does not: pandas, params.yaml.
     from summary import table
     from voicetraits import params
-    from voicetraits.inference.scoring import nested, score, together
+    from voicetraits.inference.scoring import as_json, nested, score, together
     from voicetraits.inference.truth import answer_on
 
     all_params = params.load()
@@ -77,7 +76,7 @@ def print_scores(predictor: Predictor, truth: Path, form: Format) -> bool:
     if form == Format.CSV:
         print(together(scores).to_csv(index=False, lineterminator="\n"), end="")
     else:
-        print(json.dumps(nested(scores), indent=2, allow_nan=False) if form == Format.JSON else table(nested(scores)))
+        print(as_json(scores) if form == Format.JSON else table(nested(scores)))
     return not scored.unreadable
 
 

@@ -1,5 +1,6 @@
 """Scores a predictor's answers on labelled clips, as evaluate scores those on the test speakers."""
 
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -62,9 +63,14 @@ def score(
 
 
 def nested(scores: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """As metrics/evaluate.json has them; None where one is not known."""
-    known = {target: own.astype({"value": object, "low": object, "high": object}) for target, own in scores.items()}
-    return {target: figures(own.where(own.notna(), None), {}) for target, own in known.items()}
+    """As metrics/evaluate.json has them; NaN where one is not known."""
+    return {target: figures(own, {}) for target, own in scores.items()}
+
+
+def as_json(scores: Mapping[str, pd.DataFrame]) -> str:
+    """`nested` as JSON, which has no NaN: null."""
+    known = {target: own.astype(object).where(own.notna(), None) for target, own in scores.items()}
+    return json.dumps(nested(known), indent=2, allow_nan=False)
 
 
 def together(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
