@@ -25,6 +25,7 @@ from voicetraits.errors import DataError, ModelError
 from voicetraits.features.table import FeatureTable
 from voicetraits.inference.answers import Refusal
 from voicetraits.inference.predictor import WINDOW_SECONDS, Predictor
+from voicetraits.inference.summing import answer_of
 from voicetraits.models import saved
 from voicetraits.predictions import predict_test_clips
 
@@ -284,6 +285,35 @@ def test_segments_tell_who_speaks_when(predictor, voices):
     assert ends[-1] == prediction.duration_seconds == 91
     assert gender(prediction).label == "female"
     assert gender(prediction).speech_share < 83 / 91
+
+
+def test_speech_is_heard_in_the_midst_of_silence(predictor, voices):
+    for label, clip in voices.items():
+        alone = gender(predictor((clip, RATE_HZ)))
+        silence = np.zeros(6 * len(clip), np.int16)
+        for before in (0, 3 * len(clip), len(silence)):
+            answer = gender(predictor((np.insert(silence, before, clip), RATE_HZ)))
+            assert answer.label == label
+            assert answer.confidence == pytest.approx(alone.confidence, abs=0.05)
+            assert answer.speech_share == pytest.approx(alone.speech_share / 7, rel=0.1)  # of the whole sound
+
+
+@pytest.mark.parametrize("offset", [0.02, -0.1])
+def test_an_offset_changes_no_answer(predictor, voices, offset):
+    for label, clip in voices.items():
+        answer = gender(predictor(((clip / 32768 + offset).clip(-1, 1), RATE_HZ)))
+        assert answer.label == label
+        assert answer.f0_median_hz == pytest.approx(gender(predictor((clip, RATE_HZ))).f0_median_hz, rel=0.02)
+
+
+@pytest.mark.parametrize("seconds", [5, 59.9, 60, 60.1, 91])
+def test_what_a_stream_hears_sums_up_to_what_a_call_answers(predictor, voices, seconds):
+    samples = np.resize(np.concatenate([voices["male"], voices["female"]]), round(seconds * RATE_HZ))
+    heard = list(predictor.stream((samples, RATE_HZ)))
+    assert len(heard) == (1 if seconds <= 60 else round(seconds / WINDOW_SECONDS))
+    assert heard[-1].end_seconds == pytest.approx(seconds)
+    summed_up = answer_of("gender", heard, predictor.models, predictor.identities)
+    assert summed_up == gender(predictor((samples, RATE_HZ)))
 
 
 @pytest.mark.parametrize("rate_hz", [16000, 44100])

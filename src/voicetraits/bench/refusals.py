@@ -20,6 +20,10 @@ _SECONDS = (2.0, 8.0)
 _TOO_HIGH_HZ, _TOO_LOW_HZ = (450.0, 700.0), (25.0, 45.0)
 #: `unsure` is the model's own doubt about the class, and no judgement of the sound.
 _DOUBT = "unsure"
+#: What recordings of speech often have beside it: four times as long a silence, of a quiet room, ...
+_SILENCE_SHARE, _SILENCE_DBFS = 0.8, -65.0
+#: ... or an offset, as a share of full scale.
+_OFFSET = 0.02
 
 
 def measure(
@@ -103,6 +107,8 @@ def _kinds(
         for kind, range_hz in (("too high", _TOO_HIGH_HZ), ("too low", _TOO_LOW_HZ)):
             yield kind, [target], _moved(predictor, speech, range_hz)
         yield "speech of test speakers", [target], iter(speech)
+        yield "speech amid silence", [target], _amid_silence(speech)
+        yield "speech with an offset", [target], (np.clip(clip + _OFFSET, -1, 1) for clip in speech)
     if mirror is not None:
         yield "real speech", every, iter(clips_of_mirror(mirror, extract, count))
 
@@ -120,6 +126,16 @@ def _moved(predictor: Predictor, speech: Sequence[np.ndarray], range_hz: tuple[f
             yield strange_sounds.moved(
                 clip, rng.uniform(*range_hz) / f0_hz, formants=number % 2 == 0 or range_hz == _TOO_LOW_HZ
             )
+
+
+def _amid_silence(speech: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Each clip somewhere in the hiss of a quiet room."""
+    rng = np.random.default_rng(0)
+    for clip in speech:
+        room = strange_sounds.hiss(rng, round(len(clip) / (1 - _SILENCE_SHARE)), _SILENCE_DBFS)
+        start = rng.integers(len(room) - len(clip))
+        room[start : start + len(clip)] += clip
+        yield room
 
 
 def _test_clips(data: Path, target: str, count: int) -> list[np.ndarray]:

@@ -75,9 +75,13 @@ def silence(rng: np.random.Generator, seconds: float) -> np.ndarray:
     count = round(seconds * RATE_HZ)
     if rng.random() < 0.3:
         return np.zeros(count, np.float32)
+    return hiss(rng, count, rng.uniform(-90, -62))
+
+
+def hiss(rng: np.random.Generator, count: int, level_dbfs: float) -> np.ndarray:
+    """Of a quiet room, at a level in dB re full scale, (count,) float32."""
     samples = _coloured(rng, count, rng.uniform(0, 1.5))
-    level = 10 ** (rng.uniform(-90, -62) / 20)
-    return (samples * level / np.sqrt(np.mean(np.square(samples)))).astype(np.float32)
+    return (samples * 10 ** (level_dbfs / 20) / np.sqrt(np.mean(np.square(samples)))).astype(np.float32)
 
 
 def moved(voice: np.ndarray, ratio: float, *, formants: bool) -> np.ndarray:

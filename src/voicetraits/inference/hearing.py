@@ -76,7 +76,7 @@ class Ear:
         f0_median_hz = float(np.median(analysis.f0_hz[voiced])) if voiced.any() else None
         loudest_db = np.percentile(level_db, 95)
         loud = level_db > max(_SILENCE_DBFS, np.percentile(level_db, 90) - _BELOW_LOUD_DB)
-        speech = loud & _near(voiced & loud, round(_AROUND_VOICE_SECONDS / hop_seconds))
+        speech = loud & near(voiced & loud, round(_AROUND_VOICE_SECONDS / hop_seconds))
         speech_seconds = min(seconds, speech.sum() * hop_seconds)
         known = {"seconds": seconds, "voiced_seconds": voiced_share * seconds, "f0_median_hz": f0_median_hz}
         if loudest_db < _SILENCE_DBFS:
@@ -181,7 +181,7 @@ def _odd_even_db(analysis: Analysis) -> float:
     return float(np.median(10 * np.log10((odd + 1e-9) / (even + 1e-9))))
 
 
-def _near(frames: np.ndarray, reach: int) -> np.ndarray:
+def near(frames: np.ndarray, reach: int) -> np.ndarray:
     """Frames that lie at most `reach` from one that is set, (frames,) bool."""
     counts = np.cumsum(np.pad(frames.astype(np.int64), (reach + 1, reach)))
     return counts[2 * reach + 1 :] > counts[: -2 * reach - 1]

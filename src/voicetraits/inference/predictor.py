@@ -1,7 +1,7 @@
 """The only way from sound to answer."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib import import_module
 from itertools import chain, islice
@@ -23,6 +23,7 @@ from voicetraits.inference.loading import ModelIdentity, find_models, identity_o
 from voicetraits.inference.occlusion import Occlusion, occlude
 from voicetraits.inference.sound import Sound, blocks_of
 from voicetraits.inference.summing import Heard, answer_of, segments_of
+from voicetraits.inference.tidying import tidied
 from voicetraits.inference.windows import Window, cut
 from voicetraits.models import saved
 from voicetraits.models.saved import SavedModel
@@ -206,8 +207,13 @@ class Predictor:
         return LookedAt(samples, duration_seconds, self._extractor.analyse(as_float), windows, occlusions)
 
     def stream(self, sound: Sound) -> Iterator[Heard]:
-        """What is heard window by window, while the sound is read; memory does not grow with its length."""
-        return self._windows(blocks_of(sound))
+        """What is heard window by window, while the sound is read; memory does not grow with its length.
+
+        A sound up to LONGEST_CLIP_SECONDS is one window. What a call answers is summed up from these.
+        """
+        windows = self._whole_or_cut(blocks_of(sound))
+        while some := list(islice(windows, _WINDOWS_AT_A_TIME)):
+            yield from self._judge(some)
 
     def _whole_or_cut(self, blocks: Iterator[np.ndarray]) -> Iterator[Window]:
         """A clip as it is, a longer sound in windows."""
@@ -239,13 +245,14 @@ class Predictor:
         ]
 
     def _listen(self, window: Window) -> _Listened:
-        """What is heard in a stretch, and what the models see of it."""
-        if len(window.samples) < self._extractor.params.frame_length:
-            seconds = len(window.samples) / SAMPLE_RATE_HZ
+        """What is heard in a stretch, and what the models see of it: of what is left when it is tidied."""
+        seconds = len(window.samples) / SAMPLE_RATE_HZ
+        samples = tidied(window.samples)
+        if len(samples) < self._extractor.params.frame_length:
             return _Listened(Hearing(seconds, 0.0, 0.0, None, Refusal.TOO_SHORT), {}, None)
-        samples = window.samples.astype(np.float32) / 32768
+        samples = samples.astype(np.float32) / 32768
         analysis = self._extractor.analyse(samples)
-        hearing = self._ear.hear(analysis)
+        hearing = replace(self._ear.hear(analysis), seconds=seconds)
         if hearing.refusal:
             return _Listened(hearing, {}, None)
         row = None
