@@ -343,6 +343,16 @@ def test_a_window_of_a_stream_is_heard_as_by_itself(predictor, voices):
             np.testing.assert_array_equal(alone.stated[target], probabilities)
 
 
+def test_a_named_pipe_is_a_file(predictor, voices, tmp_path):
+    content = file_of(voices["male"])
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(path.write_bytes, content)
+        assert asdict(predictor(path)) == asdict(predictor(content))
+        written.result()
+
+
 def test_loads_no_tensorflow(folder, voices, tmp_path):
     soundfile.write(tmp_path / "a.wav", voices["male"], RATE_HZ)
     code = (

@@ -166,10 +166,10 @@ def labelled(clips, tmp_path_factory):
         soundfile.write(folder / f"{number}.wav", clip, RATE_HZ)
         female = EXTRACTOR(clip)[EXTRACTOR.names.index("f0_median_hz")] > BOUNDARY_HZ
         gender = ["Male", "Female"][bool(female) != (number in (2, 5))] if number else ""
-        rows.append({"path": f"{number}.wav", "speaker_id": f"s{number // 2}", "gender": gender, "age": "30"})
+        rows.append({"path": f"{number}.wav", "speaker_id": f"s{number}", "gender": gender, "age": "30"})
     soundfile.write(folder / "silence.wav", np.zeros(RATE_HZ), RATE_HZ)
-    rows.append({"path": "silence.wav", "speaker_id": "s1", "gender": "Male", "age": ""})
-    rows.append({"path": "none.wav", "speaker_id": "s1", "gender": "Male", "age": ""})
+    rows.append({"path": "silence.wav", "speaker_id": "silent", "gender": "Male", "age": ""})
+    rows.append({"path": "none.wav", "speaker_id": "silent", "gender": "Male", "age": ""})
     pd.DataFrame(rows).to_csv(folder / "clips.csv", index=False)
     return folder
 
@@ -207,6 +207,19 @@ def test_a_class_that_lacks_is_said_and_its_scores_are_unknown(predictor, labell
     assert "gender softmax clips nan nan–nan" in " ".join(summary.table(nested(scores)).split())
 
 
+def test_labels_are_settled_by_speaker_as_for_training(predictor, labelled):
+    """Who states two genders has none, and who states one states it of every clip."""
+    table = pd.read_csv(labelled / "clips.csv", dtype=str, keep_default_na=False)[:7]
+    table["speaker_id"] = ["both", "both", "both", "one", "one", "low", "high"]
+    table["gender"] = ["Male", "", "Female", "Female", "", "Male", "Female"]
+    table.to_csv(labelled / "speakers.csv", index=False)
+    scored = answer_on(predictor, labelled / "speakers.csv", PARAMS)
+    assert scored.tables["gender"][["speaker_id", "label"]].to_numpy().tolist() == [
+        ["one", "female"], ["one", "female"], ["low", "male"], ["high", "female"]
+    ]  # fmt: skip
+    assert scored.set_aside["gender"] == {"no_label": 3}
+
+
 def test_labels_of_one_class_are_said_before_the_first_sound(predictor, labelled, monkeypatch, tmp_path):
     monkeypatch.setattr(Predictor, "__call__", lambda *_: pytest.fail("it listens"))
     table = pd.read_csv(labelled / "clips.csv").assign(gender="Male")
@@ -230,6 +243,7 @@ def test_a_table_of_truth_that_is_not_one_is_said(tmp_path):
         ("path,speaker_id,gender,age\n", "no rows"),
         ("path,speaker_id,gender,age\na,,f,1\n", "row 2: speaker_id is blank"),
         ("path,speaker_id,gender,age\n\xff", "cannot be read"),
+        ("path,speaker_id,gender,age\na,x,f,1\nb,x,f,1\n./a,y,m,\n", "rows 2 and 4: both name .*; name each file once"),
     ):
         path.write_bytes(text.encode("latin-1"))
         with pytest.raises(DataError, match=message):

@@ -132,6 +132,15 @@ def test_a_recording_is_answered_within_two_seconds(page: Page, server: AppServe
     assert "Your recording" not in server.log() and server.log().count("\n") == 1
 
 
+def test_the_service_refuses_other_methods_with_the_page_as_without_it(server: AppServer):
+    asked = (("/v1/predict", "GET", "POST"), ("/metrics", "PUT", "GET"), ("/docs", "DELETE", "GET"))
+    for path, method, allowed in asked:
+        with pytest.raises(HTTPError) as caught:
+            _OPENER.open(Request(f"{server.url}{path}", method=method))
+        assert (caught.value.status, json.load(caught.value)["error"]) == (405, "method_not_allowed")
+        assert allowed in caught.value.headers["Allow"]
+
+
 def test_files_are_dropped(page: Page, server: AppServer):
     opened(page, server)
     drop(page, "<b>low</b>.wav", voices()["male"])

@@ -195,6 +195,8 @@ def test_a_body_that_trickles_is_given_up(models, path, headers, token, part):
     engine = Engine(settings_of(models, upload_seconds=0.2, token=token), LEARNT)
     status, body, seconds = asked(engine, path, part, headers)
     assert status == 408 and b"too_slow_upload" in body and 0.2 <= seconds < 2
+    via = "service" if path == "/v1/predict" else "page"
+    assert f'voicetraits_problems_total{{reason="too_slow_upload",via="{via}"}} 1.0' in engine.figures.text().decode()
 
 
 def test_more_requests_than_places_are_told_to_come_again(client):
@@ -215,17 +217,43 @@ def worker_of(client):
 
 @pytest.mark.slow  # each worker takes a second or two to start
 def test_a_worker_that_hangs_or_ends_is_replaced(models):
-    with served(models, work_seconds=2.5, concurrent=2) as client:
+    with served(models, work_seconds=2.5, concurrent=2) as client, ThreadPoolExecutor(1) as pool:
         client.engine.wait_until_ready()
-        for signal_number, error in ((signal.SIGSTOP, "timed_out"), (signal.SIGKILL, "crashed")):
-            os.kill(worker_of(client), signal_number)
-            response = client.post("/v1/predict", content=voice())
-            assert (response.status_code, response.json()["error"]) == (503, error), response.text
+        for is_killed, error in ((False, "timed_out"), (True, "crashed")):
+            os.kill(worker_of(client), signal.SIGSTOP)
+            asked = pool.submit(client.post, "/v1/predict", content=voice())
+            if is_killed:
+                time.sleep(1)  # the sound has come to the worker by then
+                os.kill(worker_of(client), signal.SIGKILL)
+            assert (asked.result().status_code, asked.result().json()["error"]) == (503, error)
             client.engine.wait_until_ready()
             assert client.post("/v1/predict", content=voice()).status_code == 200
         assert figure(client, "voicetraits_worker_restarts") == 2
         workers = client.engine.processes()
     assert not any(psutil.pid_exists(one) and psutil.Process(one).is_running() for one in workers)
+
+
+@pytest.mark.slow  # as above
+def test_a_worker_that_ends_while_nothing_is_asked_of_it_costs_no_request(models):
+    with served(models, concurrent=2) as client:
+        client.engine.wait_until_ready()
+        worker = psutil.Process(worker_of(client))
+        worker.kill()
+        while worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        assert client.post("/v1/predict", content=voice()).status_code == 200
+        assert figure(client, "voicetraits_worker_restarts") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"), [(b"RIFF" + bytes(4_000_001), "too_large"), (b"--x\r\n\r\n", "malformed")]
+)
+def test_what_is_turned_away_before_it_is_heard_is_counted(client, content, kind):
+    line = f'voicetraits_problems_total{{reason="{kind}",via="service"}}'
+    before = figure(client, line)
+    headers = {"content-type": "multipart/form-data; boundary=x"} if kind == "malformed" else {}
+    assert client.post("/v1/predict", content=content, headers=headers).json()["error"] == kind
+    assert figure(client, line) == before + 1
 
 
 def test_figures(client):

@@ -75,7 +75,7 @@ def measure(repository: Path, scratch: Path, speech: Sequence[np.ndarray], *, ru
                 path = Path(name) / "hours.wav"
                 _write_repeated(path, together, round(_MEMORY_HOURS * 3600 * SAMPLE_RATE_HZ))
                 command = [sys.executable, str(repository / "src/predict.py"), str(path), "--model", str(folder)]
-                cost = watched(command, repository, {})
+                cost = watched([*command, "--segments"], repository, {})
                 figures["memory"] = {
                     "model": folder.name,
                     "hours": _MEMORY_HOURS,
@@ -107,8 +107,8 @@ def render(figures: dict[str, Any]) -> str:
     if memory := figures.get("memory"):  # figures of before it was measured have none
         lines += [
             "",
-            f"Memory: `python src/predict.py` on one file of {memory['hours']:g} hours with {memory['model']} held "
-            f"{memory['peak_megabytes']:.0f} MB at most (resident set).",
+            f"Memory: `python src/predict.py --segments` on one file of {memory['hours']:g} hours with "
+            f"{memory['model']} held {memory['peak_megabytes']:.0f} MB at most (resident set).",
         ]
     return "\n".join(lines) + "\n"
 

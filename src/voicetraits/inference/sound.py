@@ -120,12 +120,13 @@ def _seekable(sound: str | os.PathLike | bytes | BinaryIO) -> Iterator[str | Bin
     """What soundfile can open; what comes through a pipe is first copied to a file."""
     if isinstance(sound, str | os.PathLike):
         path = Path(sound)
-        if not path.is_file():
+        if not path.exists() or path.is_dir():
             raise DataError("it is a folder" if path.is_dir() else "there is no such file")
-        if not path.stat().st_size:
+        if path.is_file() and not path.stat().st_size:
             raise DataError("an empty file")
-        with open(path, "rb") as file:
-            yield file
+        # A shell's `<(…)` and other named pipes come through.
+        with open(path, "rb") as file, _seekable(file) as opened:
+            yield opened
     elif isinstance(sound, bytes | bytearray | memoryview):
         if not sound:
             raise DataError("an empty file")

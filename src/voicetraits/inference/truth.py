@@ -1,6 +1,7 @@
 """Answers on a labelled folder: clips.csv says which clips there are, and how each is labelled."""
 
 import csv
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from voicetraits.inference.predictor import Predictor
 from voicetraits.inference.progress import shown
 from voicetraits.inference.sound import reason_of
 from voicetraits.labels import read_age, read_gender
-from voicetraits.metadata import MetadataParams
+from voicetraits.metadata import MetadataParams, reconcile
 from voicetraits.params import get
 
 COLUMNS = ("path", "speaker_id", "gender", "age")
@@ -64,7 +65,8 @@ def read_truth(path: Path) -> list[dict[str, str]]:
     """The rows of clips.csv; paths are those from its own folder.
 
     Raises:
-        DataError: it is missing, no CSV in UTF-8, lacks a column, has no row, or a row without path or speaker.
+        DataError: it is missing, no CSV in UTF-8, lacks a column, has no row, a row without path or speaker, or two
+            rows of one file.
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -77,23 +79,32 @@ def read_truth(path: Path) -> list[dict[str, str]]:
         raise DataError(f"{path} has no column {missing[0]!r}; its first line must name {', '.join(COLUMNS)}")
     if not rows:
         raise DataError(f"{path} has no rows; a row names one audio file: {', '.join(COLUMNS)}")
+    first: dict[str, int] = {}
     for number, row in enumerate(rows, start=2):
         for name in ("path", "speaker_id"):
             if not row[name].strip():
                 raise DataError(f"{path}, row {number}: {name} is blank")
         row["path"] = str(path.parent / row["path"].strip())
+        if (before := first.setdefault(os.path.normpath(row["path"]), number)) != number:
+            raise DataError(f"{path}, rows {before} and {number}: both name {row['path']}; name each file once")
     return rows
 
 
 def _labels(
     predictor: Predictor, rows: Sequence[Mapping[str, str]], params: Mapping[str, Any]
 ) -> dict[str, list[str | None]]:
-    """By target, the class of each row; None where it has none that the model knows."""
+    """By target, the class of each row, as training settles it; None where it has none that the model knows."""
     read = {"gender": read_gender, "age": partial(read_age, **get(params, "metadata", MetadataParams).ages)}
-    labels = {}
+    places_of: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        places_of.setdefault(row["speaker_id"].strip(), []).append(place)
+    labels: dict[str, list[str | None]] = {}
     for target, model in predictor.models.items():
-        stated = (read[target](row[target]).label for row in rows)
-        labels[target] = [label if label in model.config.classes else None for label in stated]
+        labels[target] = [None] * len(rows)
+        for places in places_of.values():
+            settled = reconcile([read[target](rows[place][target]) for place in places], target).labels
+            for place, label in zip(places, settled, strict=True):
+                labels[target][place] = label if label in model.config.classes else None
     return labels
 
 

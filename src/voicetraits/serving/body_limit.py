@@ -1,6 +1,7 @@
 """Bounds a request's body in bytes and in time, whatever its headers say of it."""
 
 import time
+from collections.abc import Callable
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,10 +17,11 @@ class BodyLimit:
         app: what comes behind.
         max_bytes: of a body.
         seconds: from the first to the last byte of it.
+        count: takes the path of each request whose body is too large or too slow, and which of them it is.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, seconds: float) -> None:
-        self._app, self._max_bytes, self._seconds = app, max_bytes, seconds
+    def __init__(self, app: ASGIApp, *, max_bytes: int, seconds: float, count: Callable[[str, Kind], None]) -> None:
+        self._app, self._max_bytes, self._seconds, self._count = app, max_bytes, seconds, count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -30,6 +32,7 @@ class BodyLimit:
         if promised.isdigit() and int(promised) > self._max_bytes:
             with anyio.move_on_after(self._seconds):
                 await drain(receive)
+            self._count(scope["path"], too_large.kind)
             await send_problem(too_large, send)
             return
         count, is_whole, has_begun, problem = 0, False, False, None
@@ -66,5 +69,7 @@ class BodyLimit:
             # What is behind was told that the client had gone, and may say so in ways of its own.
             if problem is None:
                 raise
-        if problem is not None and not has_begun:
-            await send_problem(problem, send)
+        if problem is not None:
+            self._count(scope["path"], problem.kind)
+            if not has_begun:
+                await send_problem(problem, send)

@@ -47,6 +47,11 @@ class _Worker:
             self._is_ready = True
 
     @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.is_alive()
+
+    @property
     def process_id(self) -> int:
         """Of the worker."""
         return self._process.pid
@@ -116,10 +121,7 @@ class Pool:
             TimedOut, Crashed, Failed: see there.
             VoicetraitsError: as the task raised it.
         """
-        try:
-            worker = self._free.get(timeout=self._work_seconds)
-        except queue.Empty:
-            raise TimedOut("no worker became free") from None
+        worker = self._take()
         try:
             worker.wait_until_ready()
             begin = time.monotonic()
@@ -151,6 +153,18 @@ class Pool:
             for worker in self._all:
                 worker.stop()
             self._all.clear()
+
+    def _take(self) -> _Worker:
+        """A free worker; those that ended while nothing was asked of them are replaced. Raises TimedOut."""
+        deadline = time.monotonic() + self._work_seconds
+        while True:
+            try:
+                worker = self._free.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise TimedOut("no worker became free") from None
+            if worker.is_alive or self._is_closed:
+                return worker
+            self._replace(worker)
 
     def _add(self) -> None:
         worker = _Worker(self._arguments)

@@ -16,6 +16,7 @@ from voicetraits.serving.responses import drain
 from voicetraits.serving.schemas import ErrorBody, HealthBody, ModelBody, ModelsBody, PredictionBody, TargetBody
 from voicetraits.serving.sniffing import KINDS
 
+PREDICT_PATH = "/v1/predict"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 #: Of a plain body; none is insisted on, since what a sound is, its bytes say.
 _MEDIA_TYPES = ("application/octet-stream", "audio/wav", "audio/flac", "audio/ogg", "audio/mpeg")
@@ -51,7 +52,7 @@ def routes(engine: Engine) -> APIRouter:
     default = Model(engine.default)
 
     @router.post(
-        "/v1/predict",
+        PREDICT_PATH,
         response_model=PredictionBody,
         summary="Hear a sound",
         description=f"Send a file ({', '.join(KINDS)}) as the body itself or as the field `file` of a form, of at most "
@@ -77,6 +78,8 @@ def routes(engine: Engine) -> APIRouter:
                 with engine.place("service"):
                     return dict((await engine.predict(model.value, sound, segments=segments, via="service")).prediction)
         except Problem as problem:
+            if problem.kind == Kind.MALFORMED:  # the engine counts all others
+                engine.figures.count_problem("service", problem.kind)
             if problem.kind == Kind.BUSY and not body.is_whole:
                 await drain(request.receive)
             raise
