@@ -69,6 +69,22 @@ def test_a_speaker_who_grows_older(file: Path, raw: Path, store: Store, tmp_path
     assert {archive[-5:] for archive in clips["archive"]} == {"-0001", "-0002", "-0003"}
 
 
+@pytest.mark.parametrize("genders", [["female"], ["male"], ["female", "male"]])
+def test_who_states_two_genders_is_of_none(
+    file: Path, raw: Path, store: Store, capsys: pytest.CaptureFixture[str], genders: list[str]
+) -> None:
+    columns = COMMON_VOICE_COLUMNS["new"]
+    rows = common_voice_rows(columns)
+    own = [row for row in rows if row["client_id"] == client_id(3)]
+    own[0]["gender"], own[1]["gender"] = "male_masculine", ""
+    file.write_bytes(tarred(common_voice(table=table_of(rows, columns))))
+    counts = run_scrape("common_voice", raw, store, path=str(file), genders=genders)
+    speakers, clips = {"female": (4, 5), "male": (4, 6), "female male": (8, 11)}[" ".join(genders)]
+    assert counts["archives"] == speakers
+    assert counts["left_out"] == {"speakers_beyond_genders": 12 - speakers, "clips_beyond_genders": 17 - clips}
+    assert f"{speakers} of 12 speakers of common_voice are {' or '.join(genders)}; the" in capsys.readouterr().out
+
+
 def test_unreadable_mp3_is_set_aside(file: Path, raw: Path, store: Store, tmp_path: Path) -> None:
     files = common_voice()
     names = [name for name in files if name.endswith(".mp3")]

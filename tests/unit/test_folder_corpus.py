@@ -110,8 +110,8 @@ def test_a_changed_file_makes_its_speaker_anew(folder: Path, raw: Path, store: S
 
 def test_genders_take_a_part(folder: Path, raw: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     counts = run_scrape("folder", raw, store, path=str(folder), genders=["female"])
-    assert (counts["archives"], counts["left_out"]) == (1, {"speakers_beyond_genders": 3})
-    assert "1 of 4 speakers of folder are female; the others are left out" in capsys.readouterr().out
+    assert (counts["archives"], counts["left_out"]) == (1, {"speakers_beyond_genders": 3, "clips_beyond_genders": 3})
+    assert "1 of 4 speakers of folder are female; the others are left out (3 clips)" in capsys.readouterr().out
     write_table(folder, ROWS[2:])
     with pytest.raises(DataError, match=r"no speaker who is female \(it states .*'Male'.*corpora.folder.genders"):
         run_scrape("folder", raw, store, path=str(folder), genders=["female"])
@@ -126,6 +126,25 @@ def test_speaker_who_states_two_things(folder: Path, raw: Path, store: Store, tm
     assert anna["gender"].isna().all()
     assert sorted(anna["age_group"]) == ["adult", "senior"]
     assert "the speaker states female and male" in set(metadata.review["problem"])
+
+
+def test_genders_are_settled_before_they_are_chosen(folder: Path, raw: Path, store: Store, tmp_path: Path) -> None:
+    """Of two genders no part is taken; of one gender, what is blank as well."""
+    rows = [
+        ("anna/one.wav", "Anna", "F", "34"),
+        ("anna/two.flac", "Anna", "", "34"),
+        ("bob.mp3", "Bob", "male", ""),
+        ("odd/one.wav", "Bob", "female", ""),
+        ("odd/ünö.wav", "Bob", "", ""),
+    ]
+    write_table(folder, rows)
+    counts = run_scrape("folder", raw, store, path=str(folder), genders=["female"])
+    assert counts["left_out"] == {"speakers_beyond_genders": 1, "clips_beyond_genders": 3}
+    clips = metadata_of("folder", raw, tmp_path / "audio", store, path=str(folder)).clips.to_pandas()
+    assert list(zip(clips["speaker_id"], clips["gender"], strict=True)) == [("Anna", "female")] * 2
+    assert run_scrape("folder", raw, store, path=str(folder), genders=["male", "female"]) == counts
+    with pytest.raises(DataError, match="no speaker who is male"):
+        run_scrape("folder", raw, store, path=str(folder), genders=["male"])
 
 
 def test_a_missing_file_fails_its_archive(folder: Path, raw: Path, store: Store) -> None:

@@ -19,9 +19,8 @@ from pydantic import Field
 from voicetraits.bundles import BundleLayout, BundleParams
 from voicetraits.corpus import selection_order
 from voicetraits.errors import DataError
-from voicetraits.labels import read_gender
 from voicetraits.params import section
-from voicetraits.speaker_archives import Recording, Speaker, by_speaker
+from voicetraits.speaker_archives import Recording, Speaker, by_speaker, stated_genders
 from voicetraits.store import Store
 
 _TABLE = r"(^|/)validated\.tsv$"
@@ -155,10 +154,7 @@ def balanced(speakers: Sequence[Speaker], per_class: PerClass, key: str) -> list
     Speakers whose gender is not stated, other, or contradictory are left out. With `clips` the last speaker gives only
     what is still wanted, the first in the order of their names. A gender that has fewer gives all that it has.
     """
-    stated: dict[str, set[str | None]] = {}
-    for speaker in speakers:
-        stated.setdefault(speaker.id, set()).add(read_gender(speaker.gender).label)
-    gender_of = {id_: next(iter(known)) for id_, labels in stated.items() if len(known := labels - {None}) == 1}
+    gender_of = stated_genders(speakers)
     taken: list[Speaker] = []
     counts: Counter[str] = Counter()
     in_order = sorted(
