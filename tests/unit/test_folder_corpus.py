@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from support.corpora import archives_in, metadata_of, run_scrape
@@ -91,6 +92,19 @@ def test_ids_and_labels_come_through_as_they_are(folder: Path, raw: Path, store:
     }
     assert set(clips["source"]) == {"folder"}
     assert len(clips) == len(ROWS)
+
+
+def test_ages_as_pandas_writes_a_column_with_a_blank(folder: Path, raw: Path, store: Store, tmp_path: Path) -> None:
+    pd.DataFrame(
+        {"path": [path for path, *_ in ROWS[:3]], "speaker_id": list("abc"), "gender": "F", "age": [34, None, 70]}
+    ).to_csv(folder / "metadata.csv", index=False)
+    assert "34.0" in (folder / "metadata.csv").read_text()
+    run_scrape("folder", raw, store, path=str(folder))
+    metadata = metadata_of("folder", raw, tmp_path / "audio", store, path=str(folder))
+    clips = metadata.clips.to_pandas().set_index("speaker_id")
+    assert clips["age_group"].dropna().to_dict() == {"a": "adult", "c": "senior"}
+    assert clips["age_years"].dropna().to_dict() == {"a": 34, "c": 70}
+    assert metadata.review.empty
 
 
 def test_the_same_folder_gives_the_same_bytes(folder: Path, raw: Path, store: Store, tmp_path: Path) -> None:

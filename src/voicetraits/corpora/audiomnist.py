@@ -57,7 +57,7 @@ class Layout(BundleLayout):
             speaker = match["speaker"]
             if speaker not in meta:
                 unlisted.add(speaker)
-            about = {key: str(value) for key, value in meta.get(speaker, {}).items()}
+            about = {key: "" if value is None else str(value) for key, value in meta.get(speaker, {}).items()}
             details = {"Language": "EN"} | {field: about[key] for field, key in _DETAILS.items() if about.get(key)}
             recording = Recording(path, bytes=survey.clips[path], transcript=_DIGITS[int(match["digit"])])
             rows.append((speaker, about.get("gender", ""), about.get("age", ""), details, recording))
