@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import tarfile
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -159,6 +160,47 @@ def test_genders_are_settled_before_they_are_chosen(folder: Path, raw: Path, sto
     assert run_scrape("folder", raw, store, path=str(folder), genders=["male", "female"]) == counts
     with pytest.raises(DataError, match="no speaker who is male"):
         run_scrape("folder", raw, store, path=str(folder), genders=["male"])
+
+
+def test_one_id_however_it_is_written(folder: Path, raw: Path, store: Store, tmp_path: Path) -> None:
+    ids = ["Zoé", unicodedata.normalize("NFD", "Zoé"), "a\nb", " a  b ", "a\x00b"]
+    genders = ["female", "male", "female", "", ""]
+    rows = [(path, *about, "") for (path, *_), *about in zip(ROWS, ids, genders, strict=True)]
+    write_table(folder, rows)
+    run_scrape("folder", raw, store, path=str(folder))
+    metadata = metadata_of("folder", raw, tmp_path / "audio", store, path=str(folder))
+    clips = metadata.clips.to_pandas()
+    assert clips["speaker_id"].value_counts().to_dict() == {"a b": 3, "Zoé": 2}
+    assert set(clips.loc[clips["speaker_id"] == "a b", "gender"]) == {"female"}
+    assert clips.loc[clips["speaker_id"] == "Zoé", "gender"].isna().all()
+    assert "the speaker states female and male" in set(metadata.review["problem"])
+
+
+@pytest.mark.parametrize(("stored", "listed"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_a_path_in_another_unicode_form(folder: Path, raw: Path, store: Store, stored: str, listed: str) -> None:
+    path = folder / unicodedata.normalize(stored, "é") / unicodedata.normalize(listed, "ü.wav")
+    path.parent.mkdir()
+    path.write_bytes((folder / "odd/one.wav").read_bytes())
+    row = (unicodedata.normalize(listed, "é/ü.wav"), "Zoé", "female", "20")
+    write_table(folder, [row])
+    counts = run_scrape("folder", raw, store, path=str(folder))
+    assert (counts["archives"], counts["archives_failed"]) == (1, 0)
+    write_table(folder, [row, (unicodedata.normalize(stored, row[0]), *row[1:])])
+    with pytest.raises(DataError, match=r"line 3: .* stands in line 2 already"):
+        run_scrape("folder", raw, store, path=str(folder))
+
+
+def test_files_whose_names_differ_in_unicode_form_alone(folder: Path, raw: Path, store: Store) -> None:
+    names = [unicodedata.normalize(form, "é.wav") for form in ("NFC", "NFD")]
+    for name, (path, *_) in zip(names, (ROWS[0], ROWS[3]), strict=True):
+        (folder / name).write_bytes((folder / path).read_bytes())
+    if not all(folder / name in folder.iterdir() for name in names):
+        pytest.skip("this file system has one of two such names")
+    write_table(folder, [(name, "Zoé", "female", "20") for name in names])
+    run_scrape("folder", raw, store, path=str(folder))
+    (archive,) = archives_in(raw).values()
+    contents = {content for name, content in members(archive).items() if name.endswith(".wav")}
+    assert contents == {(folder / name).read_bytes() for name in names}
 
 
 def test_a_missing_file_fails_its_archive(folder: Path, raw: Path, store: Store) -> None:
