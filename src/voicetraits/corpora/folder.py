@@ -130,6 +130,11 @@ class Layout:
 
     def _checked_path(self, text: str, where: str) -> str:
         """The path relative to the folder, in one spelling."""
+        if "\0" in text:
+            raise DataError(
+                f"{where}: the path {text!r} holds the character NUL, which no file name can; save the table as CSV in "
+                f"UTF-8 again"
+            )
         path = posixpath.normpath(text.strip())
         if Path(path).is_absolute():
             path = posixpath.relpath(path, self._folder.absolute())
@@ -160,7 +165,7 @@ class Layout:
     def _recording(self, path: str, row: dict[str, str]) -> Recording:
         try:
             found = (self._folder / path).stat()
-        except (OSError, ValueError):  # a NUL in the name
+        except OSError:
             return Recording(path)
         version = f"{found.st_size} {found.st_mtime_ns}"
         return Recording(path, version=version, bytes=found.st_size, transcript=row.get(TRANSCRIPT, ""))
