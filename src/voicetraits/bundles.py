@@ -112,6 +112,21 @@ class BundleLayout:
             self.left_out["members"] = survey.left_out
         return survey
 
+    def _named(self, survey: Survey, pattern: re.Pattern[str], form: str) -> dict[str, re.Match[str]]:
+        """Path: match, of the clips whose path holds the pattern; the others are counted.
+
+        Args:
+            form: what a path looks like, for people.
+        """
+        matches = {path: match for path in survey.clips if (match := pattern.search(path))}
+        if others := [path for path in survey.clips if path not in matches]:
+            self.left_out["clips_with_other_names"] = len(others)
+            print(
+                f"scrape: {len(others)} clips of {self.source} are left out, such as {others[0]}: their names are not "
+                f"of the form {form}"
+            )
+        return matches
+
 
 class Bundle:
     """One large file with all clips of a corpus.

@@ -147,7 +147,8 @@ _AGE_GROUPS = _index(youth=(*_of("youth"), *_ALSO_YOUTH), adult=(*_of("adult"), 
 _YES_OR_NO = _index(yes=_YES, no=_NO)
 _NOBODY = frozenset(map(comparable, _ANONYMOUS))
 
-_YEARS = re.compile(r"(\d{1,3})")
+# pandas writes whole numbers as `25.0` where one of the column is missing.
+_YEARS = re.compile(r"(\d{1,3})(?:\.0+)?")
 _BAND = re.compile(r"(\d{1,3})\s*-+\s*(\d{1,3})")
 _OPEN_BAND = re.compile(r"([<>])\s*(\d{1,3})")
 _OLDEST_YEARS = 120

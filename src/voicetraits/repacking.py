@@ -17,10 +17,9 @@ from tqdm import tqdm
 from voicetraits.code import key_of
 from voicetraits.corpus import SPACE_FACTOR, Archive, Fetched
 from voicetraits.errors import DataError
-from voicetraits.labels import read_gender
 from voicetraits.parallel import Workers
 from voicetraits.params import section
-from voicetraits.speaker_archives import Plan, Speaker, pack, plans_of
+from voicetraits.speaker_archives import Plan, Speaker, pack, plans_of, stated_genders
 from voicetraits.store import Store, plain_key
 
 #: Of clips that are packed closer than wav and FLAC. Measured as SPACE_FACTOR was, on 18 minutes of MP3 at 49 kbit/s:
@@ -83,7 +82,7 @@ class Repacked:
         self._params_key = key
         self._store = store
         self._known_as_stored: dict[str, Fetched] = {}
-        self._of_other_gender = 0
+        self._beyond_genders: dict[str, int] = {}
 
     @cached_property
     def _plans(self) -> dict[str, Plan]:
@@ -99,23 +98,32 @@ class Repacked:
 
     @property
     def left_out(self) -> dict[str, int]:
-        """What the layout leaves out, and the speakers who are not of the genders asked for."""
-        others = {"speakers_beyond_genders": self._of_other_gender} if self._of_other_gender else {}
-        return self._layout.left_out | others
+        """What the layout leaves out, and those who are not of the genders asked for, with their clips."""
+        return self._layout.left_out | self._beyond_genders
 
     def _of_wanted_gender(self, speakers: Sequence[Speaker]) -> list[Speaker]:
+        """All parts of whom the corpus states a gender asked for, also those that leave it blank, and no other.
+
+        Who states two genders is left out: with one part alone parse_metadata would not see that they contradict.
+        """
         if self._genders is None:
             return list(speakers)
-        wanted = [speaker for speaker in speakers if read_gender(speaker.gender, letters=True).label in self._genders]
-        self._of_other_gender = len({one.id for one in speakers} - {one.id for one in wanted})
+        gender_of = stated_genders(speakers)
+        wanted = [speaker for speaker in speakers if gender_of.get(speaker.id) in self._genders]
+        others = [speaker for speaker in speakers if gender_of.get(speaker.id) not in self._genders]
+        ids, ids_of_others = ({one.id for one in those} for those in (wanted, others))
+        clips = sum(len(one.recordings) for one in others)
+        if others:
+            self._beyond_genders = {"speakers_beyond_genders": len(ids_of_others), "clips_beyond_genders": clips}
+        asked = " or ".join(self._genders)
         print(
-            f"scrape: {len(wanted)} of {len(speakers)} speakers of {self._name} are {' or '.join(self._genders)}; "
-            f"the others are left out"
+            f"scrape: {len(ids)} of {len(ids | ids_of_others)} speakers of {self._name} are {asked}; the others are "
+            f"left out ({clips} clips), also who states several genders"
         )
         if not wanted:
             stated = Counter(speaker.gender for speaker in speakers)
             raise DataError(
-                f"{self._layout.source} has no speaker who is {' or '.join(self._genders)} (it states "
+                f"{self._layout.source} has no speaker who is {asked} (it states "
                 f"{', '.join(repr(word) for word, _ in stated.most_common(5))}); check {self._params_key}.genders in "
                 f"params.yaml"
             )

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from voicetraits.labels import read_gender
+
 #: An archive holds no more of a speaker than this: later stages hold one archive in memory.
 CLIPS_PER_ARCHIVE = 500
 BYTES_PER_ARCHIVE = 64 * 10**6
@@ -111,6 +113,18 @@ def by_speaker(rows: Iterable[tuple[str, str, str, Mapping[str, str], Recording]
     return [
         Speaker(id_, gender, age, recordings, dict(details)) for (id_, gender, age, details), recordings in own.items()
     ]
+
+
+def stated_genders(speakers: Iterable[Speaker]) -> dict[str, str]:
+    """Id: the gender (`female`, `male` or `other`) that is stated of it; without ids of which none or several are.
+
+    As parse_metadata reconciles a speaker's archives: what is blank or cannot be read says nothing.
+    """
+    stated: dict[str, set[str]] = {}
+    for speaker in speakers:
+        if label := read_gender(speaker.gender, letters=True).label:
+            stated.setdefault(speaker.id, set()).add(label)
+    return {id_: next(iter(labels)) for id_, labels in stated.items() if len(labels) == 1}
 
 
 def plans_of(speakers: Sequence[Speaker], *, corpus: str, licence: str) -> list[Plan]:

@@ -65,6 +65,30 @@ def test_every_net_stands_in_the_readme_as_measured_on_real_speech():
         assert (clips, speakers) == (measured[name, "clips"], measured[name, "speakers"])
 
 
+def test_what_each_corpus_takes_is_reckoned_as_the_readme_says():
+    """Disk and core hours follow from the other columns, as the text above the table has it."""
+    before, _, after = README.split("*What to expect.*")[1].partition("| corpus | speech | as it comes | repacked |")
+    per_core = float(re.search(r"hours of speech / (\d+)", before)[1])
+    per_hour = float(re.search(r"\+ (\d\.\d+) GB an hour", before)[1])
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in after.split("\n\n")[0].splitlines()[2:]]
+    named = {re.match(r"`(\w+)`", row[0])[1] for row in rows}
+    assert named == {path.stem for path in (ROOT / "src/voicetraits/corpora").glob("[a-z]*.py")} - {"demo"}
+    for corpus, *cells in rows:
+        hours, comes, repacked, disk, cores = map(number, cells)
+        assert disk == pytest.approx(comes + repacked + per_hour * hours, abs=half_a_digit(cells[3])), corpus
+        assert cores == pytest.approx(hours / per_core, abs=half_a_digit(cells[4])), corpus
+
+
+def number(cell: str) -> float:
+    """Of a cell such as `2,319 h`; of a dash 0."""
+    return float(re.fullmatch(r"([\d,.]+)( h| GB)?", cell.replace("–", "0"))[1].replace(",", ""))
+
+
+def half_a_digit(cell: str) -> float:
+    """By how much a number is off at most that is rounded as the cell shows it."""
+    return 0.501 / 10 ** len(re.search(r"\d(?:\.(\d+))?(?: GB)?$", cell)[1] or "")
+
+
 def test_the_readme_draws_and_describes_every_stage():
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     _, drawing, rest = README.split("## The graph")[1].split("```", 2)

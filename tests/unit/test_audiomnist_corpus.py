@@ -1,5 +1,7 @@
 """AudioMNIST as GitHub packs it, and archives that are none of it."""
 
+import json
+import tarfile
 from pathlib import Path
 
 import pandas as pd
@@ -72,6 +74,37 @@ def test_speaker_without_metadata_has_no_labels(
     assert "audioMNIST_meta.txt says nothing of 99; they have no labels" in capsys.readouterr().out
     clips = metadata_of("audiomnist", raw, tmp_path / "audio", store).clips.to_pandas()
     assert clips.loc[clips["speaker_id"] == "99", "gender"].isna().all()
+
+
+def test_null_says_nothing(file: Path, raw: Path, store: Store, tmp_path: Path) -> None:
+    files = audiomnist()
+    meta = json.loads(files[META])
+    meta["36"] |= {"age": 25.0, "accent": None}
+    meta["02"] |= {"age": None, "gender": None}
+    file.write_bytes(tarred(files | {META: json.dumps(meta).encode()}))
+    run_scrape("audiomnist", raw, store, url=str(file))
+    metadata = metadata_of("audiomnist", raw, tmp_path / "audio", store)
+    clips = metadata.clips.to_pandas().set_index("utterance_id")
+    assert clips.loc["36-audiomnist/0_36_0", "age_years"] == 25
+    assert clips.loc[["36-audiomnist/0_36_0"], "dialect"].isna().all()
+    assert clips.loc["02-audiomnist/0_02_0", ["age_raw", "gender_raw", "age_group", "gender"]].isna().all()
+    assert metadata.review.empty
+
+
+def test_clips_with_other_names_are_counted(
+    file: Path, raw: Path, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = audiomnist()
+    folder = "AudioMNIST-master/data/36"
+    content = files[f"{folder}/0_36_0.wav"]
+    names = ("4_36_0.WAV", "3_02_0.wav", "10_36_0.wav", "5_36_0.flac")
+    file.write_bytes(tarred(files | {f"{folder}/{name}": content for name in names}))
+    counts = run_scrape("audiomnist", raw, store, url=str(file))
+    assert (counts["archives"], counts["left_out"]) == (6, {"clips_with_other_names": 3})
+    printed = capsys.readouterr().out
+    assert f"3 clips of {file} are left out, such as {folder}/3_02_0.wav: their names are not of the form" in printed
+    with tarfile.open(raw / "36-audiomnist.tgz") as tar:
+        assert {"4_36_0.wav", "0_36_0.wav"} <= {Path(name).name for name in tar.getnames()}
 
 
 def without_meta() -> bytes:

@@ -55,6 +55,33 @@ def test_where_the_table_stands_does_not_matter(file: Path, raw: Path, store: St
     assert archives_in(raw) == archives_in(tmp_path / "other")
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_line_ends_and_byte_order_mark(
+    file: Path, raw: Path, store: Store, tmp_path: Path, mark: bytes, line_end: bytes
+) -> None:
+    columns = COMMON_VOICE_COLUMNS["new"]
+    rows = common_voice_rows(columns)
+    rows[0]["sentence"] = "a\rb\vc\x85d\u2028e"
+    table = table_of(rows, columns).replace(b"\n", line_end)
+    file.write_bytes(tarred(common_voice(table=mark + table)))
+    counts = run_scrape("common_voice", raw, store, path=str(file))
+    assert (counts["archives"], counts.get("left_out")) == (12, None)
+    clips = metadata_of("common_voice", raw, tmp_path / "audio", store).clips.to_pandas()
+    transcripts = clips.set_index("utterance_id")["transcript"]
+    one = next(name for name in transcripts.index if name.endswith(rows[0]["path"].removesuffix(".mp3")))
+    assert transcripts[one] == "a b c d e"
+
+
+def test_a_value_of_a_million_characters_is_no_table(file: Path, raw: Path, store: Store) -> None:
+    columns = COMMON_VOICE_COLUMNS["new"]
+    rows = common_voice_rows(columns)
+    rows[0]["sentence"] = "x" * (2**20 + 1)
+    file.write_bytes(tarred(common_voice(table=table_of(rows, columns))))
+    with pytest.raises(DataError, match=r"validated.tsv of .* cannot be read .*longer than 1048576 characters"):
+        run_scrape("common_voice", raw, store, path=str(file))
+
+
 def test_a_speaker_who_grows_older(file: Path, raw: Path, store: Store, tmp_path: Path) -> None:
     columns = COMMON_VOICE_COLUMNS["new"]
     rows = common_voice_rows(columns)
@@ -67,6 +94,22 @@ def test_a_speaker_who_grows_older(file: Path, raw: Path, store: Store, tmp_path
     assert list(clips["gender"]) == ["female"] * 3
     assert sorted(clips["age_group"]) == ["adult", "adult", "senior"]
     assert {archive[-5:] for archive in clips["archive"]} == {"-0001", "-0002", "-0003"}
+
+
+@pytest.mark.parametrize("genders", [["female"], ["male"], ["female", "male"]])
+def test_who_states_two_genders_is_of_none(
+    file: Path, raw: Path, store: Store, capsys: pytest.CaptureFixture[str], genders: list[str]
+) -> None:
+    columns = COMMON_VOICE_COLUMNS["new"]
+    rows = common_voice_rows(columns)
+    own = [row for row in rows if row["client_id"] == client_id(3)]
+    own[0]["gender"], own[1]["gender"] = "male_masculine", ""
+    file.write_bytes(tarred(common_voice(table=table_of(rows, columns))))
+    counts = run_scrape("common_voice", raw, store, path=str(file), genders=genders)
+    speakers, clips = {"female": (4, 5), "male": (4, 6), "female male": (8, 11)}[" ".join(genders)]
+    assert counts["archives"] == speakers
+    assert counts["left_out"] == {"speakers_beyond_genders": 12 - speakers, "clips_beyond_genders": 17 - clips}
+    assert f"{speakers} of 12 speakers of common_voice are {' or '.join(genders)}; the" in capsys.readouterr().out
 
 
 def test_unreadable_mp3_is_set_aside(file: Path, raw: Path, store: Store, tmp_path: Path) -> None:

@@ -69,6 +69,18 @@ def test_any_table_of_common_voice(content: bytes) -> None:
         assert len(archives) <= 1
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_characters="\t\n", exclude_categories=["Cs"])), max_size=4))
+@example(['"', "a\rb", "\r\u2028", "\0", ""])
+def test_any_sentence_of_common_voice_keeps_its_row(sentences: list[str]) -> None:
+    rows = [[f"speaker {number}", f"{number}", one, "", ""] for number, one in enumerate(sentences)]
+    columns = ["client_id", "path", "sentence", "age", "gender"]
+    clips = {f"en/clips/{number}.mp3": b"x" for number in range(len(rows))}
+    content = table([*rows, ["last", "last", "", "", ""]], "\t", columns)
+    with listed("common_voice", clips | {"en/clips/last.mp3": b"x", "en/validated.tsv": content}) as archives:
+        assert len(archives) == len(rows) + 1
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.one_of(st.binary(max_size=60), LINES.map(lambda lines: table(lines, "|", [";"]))))
 @example(b"19 | F | train-clean-100 | 25 | A | B")

@@ -4,9 +4,11 @@ import csv
 import gzip
 import io
 import tarfile
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from support.corpora import archives_in, metadata_of, run_scrape
@@ -93,6 +95,19 @@ def test_ids_and_labels_come_through_as_they_are(folder: Path, raw: Path, store:
     assert len(clips) == len(ROWS)
 
 
+def test_ages_as_pandas_writes_a_column_with_a_blank(folder: Path, raw: Path, store: Store, tmp_path: Path) -> None:
+    pd.DataFrame(
+        {"path": [path for path, *_ in ROWS[:3]], "speaker_id": list("abc"), "gender": "F", "age": [34, None, 70]}
+    ).to_csv(folder / "metadata.csv", index=False)
+    assert "34.0" in (folder / "metadata.csv").read_text()
+    run_scrape("folder", raw, store, path=str(folder))
+    metadata = metadata_of("folder", raw, tmp_path / "audio", store, path=str(folder))
+    clips = metadata.clips.to_pandas().set_index("speaker_id")
+    assert clips["age_group"].dropna().to_dict() == {"a": "adult", "c": "senior"}
+    assert clips["age_years"].dropna().to_dict() == {"a": 34, "c": 70}
+    assert metadata.review.empty
+
+
 def test_the_same_folder_gives_the_same_bytes(folder: Path, raw: Path, store: Store, tmp_path: Path) -> None:
     run_scrape("folder", raw, store, path=str(folder))
     run_scrape("folder", tmp_path / "again", Store(tmp_path / "other"), path=str(folder))
@@ -110,8 +125,8 @@ def test_a_changed_file_makes_its_speaker_anew(folder: Path, raw: Path, store: S
 
 def test_genders_take_a_part(folder: Path, raw: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     counts = run_scrape("folder", raw, store, path=str(folder), genders=["female"])
-    assert (counts["archives"], counts["left_out"]) == (1, {"speakers_beyond_genders": 3})
-    assert "1 of 4 speakers of folder are female; the others are left out" in capsys.readouterr().out
+    assert (counts["archives"], counts["left_out"]) == (1, {"speakers_beyond_genders": 3, "clips_beyond_genders": 3})
+    assert "1 of 4 speakers of folder are female; the others are left out (3 clips)" in capsys.readouterr().out
     write_table(folder, ROWS[2:])
     with pytest.raises(DataError, match=r"no speaker who is female \(it states .*'Male'.*corpora.folder.genders"):
         run_scrape("folder", raw, store, path=str(folder), genders=["female"])
@@ -126,6 +141,66 @@ def test_speaker_who_states_two_things(folder: Path, raw: Path, store: Store, tm
     assert anna["gender"].isna().all()
     assert sorted(anna["age_group"]) == ["adult", "senior"]
     assert "the speaker states female and male" in set(metadata.review["problem"])
+
+
+def test_genders_are_settled_before_they_are_chosen(folder: Path, raw: Path, store: Store, tmp_path: Path) -> None:
+    """Of two genders no part is taken; of one gender, what is blank as well."""
+    rows = [
+        ("anna/one.wav", "Anna", "F", "34"),
+        ("anna/two.flac", "Anna", "", "34"),
+        ("bob.mp3", "Bob", "male", ""),
+        ("odd/one.wav", "Bob", "female", ""),
+        ("odd/ünö.wav", "Bob", "", ""),
+    ]
+    write_table(folder, rows)
+    counts = run_scrape("folder", raw, store, path=str(folder), genders=["female"])
+    assert counts["left_out"] == {"speakers_beyond_genders": 1, "clips_beyond_genders": 3}
+    clips = metadata_of("folder", raw, tmp_path / "audio", store, path=str(folder)).clips.to_pandas()
+    assert list(zip(clips["speaker_id"], clips["gender"], strict=True)) == [("Anna", "female")] * 2
+    assert run_scrape("folder", raw, store, path=str(folder), genders=["male", "female"]) == counts
+    with pytest.raises(DataError, match="no speaker who is male"):
+        run_scrape("folder", raw, store, path=str(folder), genders=["male"])
+
+
+def test_one_id_however_it_is_written(folder: Path, raw: Path, store: Store, tmp_path: Path) -> None:
+    ids = ["Zoé", unicodedata.normalize("NFD", "Zoé"), "a\nb", " a  b ", "a\x00b"]
+    genders = ["female", "male", "female", "", ""]
+    rows = [(path, *about, "") for (path, *_), *about in zip(ROWS, ids, genders, strict=True)]
+    write_table(folder, rows)
+    run_scrape("folder", raw, store, path=str(folder))
+    metadata = metadata_of("folder", raw, tmp_path / "audio", store, path=str(folder))
+    clips = metadata.clips.to_pandas()
+    assert clips["speaker_id"].value_counts().to_dict() == {"a b": 3, "Zoé": 2}
+    assert set(clips.loc[clips["speaker_id"] == "a b", "gender"]) == {"female"}
+    assert clips.loc[clips["speaker_id"] == "Zoé", "gender"].isna().all()
+    assert "the speaker states female and male" in set(metadata.review["problem"])
+
+
+@pytest.mark.parametrize(("stored", "listed"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_a_path_in_another_unicode_form(folder: Path, raw: Path, store: Store, stored: str, listed: str) -> None:
+    path = folder / unicodedata.normalize(stored, "é") / unicodedata.normalize(listed, "ü.wav")
+    path.parent.mkdir()
+    path.write_bytes((folder / "odd/one.wav").read_bytes())
+    row = (unicodedata.normalize(listed, "é/ü.wav"), "Zoé", "female", "20")
+    write_table(folder, [row])
+    counts = run_scrape("folder", raw, store, path=str(folder))
+    assert (counts["archives"], counts["archives_failed"]) == (1, 0)
+    write_table(folder, [row, (unicodedata.normalize(stored, row[0]), *row[1:])])
+    with pytest.raises(DataError, match=r"line 3: .* stands in line 2 already"):
+        run_scrape("folder", raw, store, path=str(folder))
+
+
+def test_files_whose_names_differ_in_unicode_form_alone(folder: Path, raw: Path, store: Store) -> None:
+    names = [unicodedata.normalize(form, "é.wav") for form in ("NFC", "NFD")]
+    for name, (path, *_) in zip(names, (ROWS[0], ROWS[3]), strict=True):
+        (folder / name).write_bytes((folder / path).read_bytes())
+    if not all(folder / name in folder.iterdir() for name in names):
+        pytest.skip("this file system has one of two such names")
+    write_table(folder, [(name, "Zoé", "female", "20") for name in names])
+    run_scrape("folder", raw, store, path=str(folder))
+    (archive,) = archives_in(raw).values()
+    contents = {content for name, content in members(archive).items() if name.endswith(".wav")}
+    assert contents == {(folder / name).read_bytes() for name in names}
 
 
 def test_a_missing_file_fails_its_archive(folder: Path, raw: Path, store: Store) -> None:
@@ -168,6 +243,7 @@ def test_rows_that_cannot_be(folder: Path, raw: Path, store: Store, rows: list, 
         (b"path,speaker_id,gender\n", "has no column 'age'"),
         (b"path,speaker_id,gender,age,age\n", "has the column 'age' twice"),
         (b"", "has no column 'path'"),
+        (b"path,speaker_id,gender,age\nbob.mp3,a,,\na\0b.wav,a,,\n", r"line 3: the path 'a\\x00b.wav' holds .* NUL"),
         (b"path,speaker_id,gender,age\n\xff\xfe.wav,a,,\n", "is not UTF-8"),
         (b'path,speaker_id,gender,age\n"a.wav"x,a,,\n', "behind line 1: not CSV"),
     ],

@@ -145,6 +145,12 @@ def test_age_in_years(text, group):
     assert read_age(text, **AGES) == Stated(group, years=int(text.strip(";")))
 
 
+@given(st.integers(1, 120), st.integers(1, 4))
+def test_an_age_with_zeros_behind_its_point_is_the_whole_number(years, zeros):
+    assert read_age(f"{years}.{'0' * zeros}", **AGES) == read_age(str(years), **AGES)
+    assert read_age(f"{years}.{'0' * zeros}5", **AGES).problem == "no rule reads it"
+
+
 def test_the_limits_of_the_groups_are_params():
     limits = {"youth_below_years": 30, "senior_from_years": 50}
     assert read_age("18 - 29", **limits).label == read_age("29", **limits).label == "youth"
@@ -167,6 +173,9 @@ def test_the_limits_of_the_groups_are_params():
         ("13 - ", "no rule reads it"),
         ("thirty", "no rule reads it"),
         ("1980", "no rule reads it"),
+        ("17.5", "no rule reads it"),
+        ("25.", "no rule reads it"),
+        ("0.0", "no possible age"),
         ("?", "no rule reads it"),
     ],
 )

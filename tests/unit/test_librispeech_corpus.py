@@ -65,6 +65,20 @@ def test_the_much_copied_subset(folder: Path, raw: Path, store: Store) -> None:
     assert len(clips_in(archives_in(raw)["19-librispeech.tgz"])) == 3
 
 
+def test_clips_with_other_names_are_counted(
+    folder: Path, raw: Path, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = librispeech()
+    chapter = "LibriSpeech/train-clean-100/19/198"
+    content = files[f"{chapter}/19-198-0000.flac"]
+    names = ("19-198-0009.FLAC", "19-199-0000.flac", "x.flac")
+    (folder / "train-clean-100.tar.gz").write_bytes(tarred(files | {f"{chapter}/{name}": content for name in names}))
+    assert run_scrape("librispeech", raw, store, url=str(folder))["left_out"] == {"clips_with_other_names": 2}
+    printed = capsys.readouterr().out
+    assert f"are left out, such as {chapter}/19-199-0000.flac: their names are not of the form <reader>/" in printed
+    assert "19-198-0009.flac" in clips_in(archives_in(raw)["19-librispeech.tgz"])
+
+
 def test_unreadable_flac_is_left_to_extract(folder: Path, raw: Path, store: Store, tmp_path: Path) -> None:
     files = librispeech() | {"LibriSpeech/train-clean-100/19/198/19-198-0000.flac": b"fLaC and no more"}
     (folder / "train-clean-100.tar.gz").write_bytes(tarred(files))

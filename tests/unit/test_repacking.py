@@ -15,10 +15,22 @@ from support.submissions import member, tgz
 from voicetraits import speaker_archives
 from voicetraits.archive import Limits, read_members
 from voicetraits.bundles import Bundle, BundleParams
+from voicetraits.labels import read_gender
+from voicetraits.metadata import reconcile
 from voicetraits.params import section
 from voicetraits.prompts import read_transcripts
 from voicetraits.repacking import Repacked, RepackParams, space_factor
-from voicetraits.speaker_archives import Plan, Recording, Speaker, file_name, one_line, pack, plans_of, utterance_names
+from voicetraits.speaker_archives import (
+    Plan,
+    Recording,
+    Speaker,
+    file_name,
+    one_line,
+    pack,
+    plans_of,
+    stated_genders,
+    utterance_names,
+)
 from voicetraits.store import Store
 from voicetraits.submission_texts import Submission, read_submission
 
@@ -71,6 +83,13 @@ def test_values_stay_on_their_line(gender: str, age: str, accent: str) -> None:
     assert fields["user_name"] == "a"
     assert " ".join(fields["gender"].split()) == one_line(gender)
     assert set(fields) <= {"user_name", "speaker_id", "gender", "age", "dialect"}
+
+
+@given(st.lists(st.sampled_from(["F", "female", "male_masculine", "M", "other", "", "robot"]), min_size=1, max_size=4))
+def test_a_speakers_gender_is_what_parse_metadata_makes_of_it(words: list[str]) -> None:
+    parts = [Speaker("a", word, "", [Recording(f"{number}.wav")]) for number, word in enumerate(words)]
+    settled = reconcile([read_gender(word, letters=True) for word in words], "gender").labels
+    assert {stated_genders(parts).get("a")} & {"female", "male"} == {*settled} - {None}
 
 
 @given(st.lists(TEXT, unique=True))

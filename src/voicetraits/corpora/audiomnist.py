@@ -15,7 +15,8 @@ from voicetraits.speaker_archives import Recording, Speaker, by_speaker
 from voicetraits.store import Store
 
 _META = r"(^|/)audioMNIST_meta\.txt$"
-_CLIP = re.compile(r"(^|/)(?P<speaker>\d+)/(?P<digit>\d)_(?P=speaker)_\d+\.wav$")
+_CLIP = re.compile(r"(^|/)(?P<speaker>\d+)/(?P<digit>\d)_(?P=speaker)_\d+\.(?i:wav)$")
+_FORM = "<speaker>/<digit>_<speaker>_<repetition>.wav"
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 #: README field: key of the metadata.
 _DETAILS = {
@@ -52,15 +53,13 @@ class Layout(BundleLayout):
             )
         meta = _meta(next(iter(survey.texts.values())).read_bytes(), self.source)
         rows, unlisted = [], set()
-        for path, size in survey.clips.items():
-            if not (match := _CLIP.search(path)):
-                continue
+        for path, match in self._named(survey, _CLIP, _FORM).items():
             speaker = match["speaker"]
             if speaker not in meta:
                 unlisted.add(speaker)
-            about = {key: str(value) for key, value in meta.get(speaker, {}).items()}
+            about = {key: "" if value is None else str(value) for key, value in meta.get(speaker, {}).items()}
             details = {"Language": "EN"} | {field: about[key] for field, key in _DETAILS.items() if about.get(key)}
-            recording = Recording(path, bytes=size, transcript=_DIGITS[int(match["digit"])])
+            recording = Recording(path, bytes=survey.clips[path], transcript=_DIGITS[int(match["digit"])])
             rows.append((speaker, about.get("gender", ""), about.get("age", ""), details, recording))
         if not rows:
             raise DataError(f"{self.source} has no clips such as data/01/0_01_0.wav; check {self._bundle.key}.url")

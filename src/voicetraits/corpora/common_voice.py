@@ -7,7 +7,6 @@ Releases differ in columns and words; what is read here is in all of them. A row
 is not in the archive, is left out and counted: nobody can mend a release.
 """
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,9 +18,8 @@ from pydantic import Field
 from voicetraits.bundles import BundleLayout, BundleParams
 from voicetraits.corpus import selection_order
 from voicetraits.errors import DataError
-from voicetraits.labels import read_gender
 from voicetraits.params import section
-from voicetraits.speaker_archives import Recording, Speaker, by_speaker
+from voicetraits.speaker_archives import Recording, Speaker, by_speaker, stated_genders
 from voicetraits.store import Store
 
 _TABLE = r"(^|/)validated\.tsv$"
@@ -95,13 +93,13 @@ class Layout(BundleLayout):
 
     def _rows(self, table: Path, sizes: dict[str, int]) -> Iterator[tuple]:
         """What by_speaker takes, of each row whose clip is there; `sizes` is used up."""
-        csv.field_size_limit(_LONGEST_VALUE)
         folder = next((match["folder"] for match in map(_CLIP.fullmatch, sizes) if match), "clips/")
         where = f"validated.tsv of {self.source}"
         left_out: dict[str, list[int]] = {}  # problem: lines
         try:
-            with open(table, encoding="utf-8", newline="") as file:
-                rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+            # A row ends with a line feed alone: sentences may hold other line ends, and quotes that quote nothing.
+            with open(table, encoding="utf-8-sig", newline="\n") as file:
+                rows = map(_values, file)
                 at = _columns(next(rows, []), where)
                 accent = next((at[name] for name in _ACCENTS if name in at), None)
                 for number, row in enumerate(rows, start=2):
@@ -114,11 +112,22 @@ class Layout(BundleLayout):
                         details["Pronunciation dialect"] = row[accent]
                     recording = Recording(path, bytes=size, transcript=row[at["sentence"]])
                     yield row[at["client_id"]].strip(), row[at["gender"]], row[at["age"]], details, recording
-        except (UnicodeDecodeError, csv.Error) as error:
+        except (UnicodeDecodeError, _TooLongError) as error:
             raise DataError(f"{where} cannot be read ({error}); download the archive again") from None
         for problem, numbers in left_out.items():
             self.left_out[f"rows_{problem}"] = len(numbers)
             print(f"scrape: {where}: {len(numbers)} rows are left out, such as line {numbers[0]}: {_PROBLEMS[problem]}")
+
+
+class _TooLongError(Exception):
+    """A value is longer than any sentence."""
+
+
+def _values(line: str) -> list[str]:
+    values = line.removesuffix("\n").removesuffix("\r").split("\t")
+    if max(map(len, values)) > _LONGEST_VALUE:
+        raise _TooLongError(f"a value is longer than {_LONGEST_VALUE} characters")
+    return values
 
 
 def _clip_of(
@@ -155,10 +164,7 @@ def balanced(speakers: Sequence[Speaker], per_class: PerClass, key: str) -> list
     Speakers whose gender is not stated, other, or contradictory are left out. With `clips` the last speaker gives only
     what is still wanted, the first in the order of their names. A gender that has fewer gives all that it has.
     """
-    stated: dict[str, set[str | None]] = {}
-    for speaker in speakers:
-        stated.setdefault(speaker.id, set()).add(read_gender(speaker.gender).label)
-    gender_of = {id_: next(iter(known)) for id_, labels in stated.items() if len(known := labels - {None}) == 1}
+    gender_of = stated_genders(speakers)
     taken: list[Speaker] = []
     counts: Counter[str] = Counter()
     in_order = sorted(

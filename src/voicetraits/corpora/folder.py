@@ -2,6 +2,7 @@
 
 import csv
 import posixpath
+import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydantic import Field
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.params import section
 from voicetraits.repacking import RepackParams
-from voicetraits.speaker_archives import Recording, Speaker, by_speaker
+from voicetraits.speaker_archives import Recording, Speaker, by_speaker, one_line
 from voicetraits.store import Store
 from voicetraits.suffixes import AUDIO_SUFFIXES, is_audio
 
@@ -74,7 +75,8 @@ class Layout:
             if path in line_of_path:
                 raise DataError(f"{where}: {path} stands in line {line_of_path[path]} already; list each file once")
             line_of_path[path] = line
-            speaker_id = row["speaker_id"].strip()
+            # One person, however an editor wrote the accents and broke the line; VoxForge's names are read alike.
+            speaker_id = unicodedata.normalize("NFC", one_line(row["speaker_id"]))
             if not speaker_id:
                 raise DataError(
                     f"{where}: speaker_id is blank; name the speaker of every file, so that nobody stands on two sides "
@@ -128,6 +130,11 @@ class Layout:
 
     def _checked_path(self, text: str, where: str) -> str:
         """The path relative to the folder, in one spelling."""
+        if "\0" in text:
+            raise DataError(
+                f"{where}: the path {text!r} holds the character NUL, which no file name can; save the table as CSV in "
+                f"UTF-8 again"
+            )
         path = posixpath.normpath(text.strip())
         if Path(path).is_absolute():
             path = posixpath.relpath(path, self._folder.absolute())
@@ -139,12 +146,33 @@ class Layout:
             raise DataError(
                 f"{where}: {text!r} is no audio file; allowed: names that end in {', '.join(AUDIO_SUFFIXES)}"
             )
-        return path
+        return self._as_stored(path)
+
+    def _as_stored(self, path: str) -> str:
+        """The path in the Unicode form in which the folder has it: some systems take letters and accents apart.
+
+        Where there is no such file, the path as it is.
+        """
+        found = ""
+        for part in path.split("/"):
+            forms = (part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD")))
+            beside = (posixpath.join(found, one) for one in forms)
+            found = next((one for one in beside if _is_there(self._folder / one)), "")
+            if not found:
+                return path
+        return found
 
     def _recording(self, path: str, row: dict[str, str]) -> Recording:
         try:
             found = (self._folder / path).stat()
-        except (OSError, ValueError):  # a NUL in the name
+        except OSError:
             return Recording(path)
         version = f"{found.st_size} {found.st_mtime_ns}"
         return Recording(path, version=version, bytes=found.st_size, transcript=row.get(TRANSCRIPT, ""))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # too long a name, a folder that may not be read
+        return False

@@ -21,7 +21,8 @@ from voicetraits.speaker_archives import Recording, Speaker
 from voicetraits.store import Store
 
 _TEXTS = r"(^|/)SPEAKERS\.TXT$|\.trans\.txt$"
-_CLIP = re.compile(r"(^|/)(?P<reader>\d+)/(?P<chapter>\d+)/(?P<utterance>(?P=reader)-(?P=chapter)-\d+)\.flac$")
+_CLIP = re.compile(r"(^|/)(?P<reader>\d+)/(?P<chapter>\d+)/(?P<utterance>(?P=reader)-(?P=chapter)-\d+)\.(?i:flac)$")
+_FORM = "<reader>/<chapter>/<reader>-<chapter>-<utterance>.flac"
 _COLUMNS = 5
 _SEXES = ("M", "F")
 
@@ -66,10 +67,9 @@ class Layout(BundleLayout):
         sexes = _read_sexes(survey.texts, self.source)
         transcripts = _read_transcripts(survey.texts)
         of_reader: dict[str, list[Recording]] = {}
-        for path, size in sorted(survey.clips.items()):
-            if match := _CLIP.search(path):
-                recording = Recording(path, bytes=size, transcript=transcripts.get(match["utterance"], ""))
-                of_reader.setdefault(match["reader"], []).append(recording)
+        for path, match in sorted(self._named(survey, _CLIP, _FORM).items()):
+            recording = Recording(path, bytes=survey.clips[path], transcript=transcripts.get(match["utterance"], ""))
+            of_reader.setdefault(match["reader"], []).append(recording)
         if not of_reader:
             raise DataError(
                 f"{self.source} has no clips such as LibriSpeech/train-clean-100/19/198/19-198-0000.flac; check "
