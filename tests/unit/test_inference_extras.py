@@ -210,12 +210,12 @@ def test_a_class_that_lacks_is_said_and_its_scores_are_unknown(predictor, labell
 def test_labels_are_settled_by_speaker_as_for_training(predictor, labelled):
     """Who states two genders has none, and who states one states it of every clip."""
     table = pd.read_csv(labelled / "clips.csv", dtype=str, keep_default_na=False)[:7]
-    table["speaker_id"] = ["both", "both", "both", "one", "one", "low", "high"]
-    table["gender"] = ["Male", "", "Female", "Female", "", "Male", "Female"]
+    table["speaker_id"] = ["both", " both ", "both", "Zo\u00e9", "Zoe\u0301", "low", "high"]
+    table["gender"] = ["Male", "", "Female", "Female", "", "m", "F"]
     table.to_csv(labelled / "speakers.csv", index=False)
     scored = answer_on(predictor, labelled / "speakers.csv", PARAMS)
     assert scored.tables["gender"][["speaker_id", "label"]].to_numpy().tolist() == [
-        ["one", "female"], ["one", "female"], ["low", "male"], ["high", "female"]
+        ["Zo\u00e9", "female"], ["Zo\u00e9", "female"], ["low", "male"], ["high", "female"]
     ]  # fmt: skip
     assert scored.set_aside["gender"] == {"no_label": 3}
 
@@ -243,6 +243,8 @@ def test_a_table_of_truth_that_is_not_one_is_said(tmp_path):
         ("path,speaker_id,gender,age\n", "no rows"),
         ("path,speaker_id,gender,age\na,,f,1\n", "row 2: speaker_id is blank"),
         ("path,speaker_id,gender,age\n\xff", "cannot be read"),
+        ("path,speaker_id,gender,age\na,b,f,1,c\n", "row 2: more values than columns"),
+        ("path,speaker_id,gender,age\na\0,b,f,1\n", "row 2: the path holds the character NUL|cannot be read"),
         ("path,speaker_id,gender,age\na,x,f,1\nb,x,f,1\n./a,y,m,\n", "rows 2 and 4: both name .*; name each file once"),
     ):
         path.write_bytes(text.encode("latin-1"))

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from voicetraits.inference.sound import reason_of
 from voicetraits.labels import read_age, read_gender
 from voicetraits.metadata import MetadataParams, reconcile
 from voicetraits.params import get
+from voicetraits.speaker_archives import one_line
 
 COLUMNS = ("path", "speaker_id", "gender", "age")
 
@@ -65,14 +67,14 @@ def read_truth(path: Path) -> list[dict[str, str]]:
     """The rows of clips.csv; paths are those from its own folder.
 
     Raises:
-        DataError: it is missing, no CSV in UTF-8, lacks a column, has no row, a row without path or speaker, or two
-            rows of one file.
+        DataError: it is missing, no CSV in UTF-8, lacks a column, has no row, a row without path or speaker or
+            with more values than columns, or two rows of one file.
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="", strict=True)
             names = reader.fieldnames or []
-            rows = [{name: row[name] for name in COLUMNS if name in row} for row in reader]
+            rows = [{name: row[name] for name in (*COLUMNS, None) if name in row} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as CSV in UTF-8 ({' '.join(str(error).split())})") from None
     if missing := [name for name in COLUMNS if name not in names]:
@@ -81,9 +83,14 @@ def read_truth(path: Path) -> list[dict[str, str]]:
         raise DataError(f"{path} has no rows; a row names one audio file: {', '.join(COLUMNS)}")
     first: dict[str, int] = {}
     for number, row in enumerate(rows, start=2):
+        if None in row:
+            raise DataError(f"{path}, row {number}: more values than columns; put a value that holds a comma in quotes")
+        row["speaker_id"] = unicodedata.normalize("NFC", one_line(row["speaker_id"]))
         for name in ("path", "speaker_id"):
             if not row[name].strip():
                 raise DataError(f"{path}, row {number}: {name} is blank")
+        if "\0" in row["path"]:
+            raise DataError(f"{path}, row {number}: the path holds the character NUL, which no file name can")
         row["path"] = str(path.parent / row["path"].strip())
         if (before := first.setdefault(os.path.normpath(row["path"]), number)) != number:
             raise DataError(f"{path}, rows {before} and {number}: both name {row['path']}; name each file once")
@@ -94,10 +101,10 @@ def _labels(
     predictor: Predictor, rows: Sequence[Mapping[str, str]], params: Mapping[str, Any]
 ) -> dict[str, list[str | None]]:
     """By target, the class of each row, as training settles it; None where it has none that the model knows."""
-    read = {"gender": read_gender, "age": partial(read_age, **get(params, "metadata", MetadataParams).ages)}
+    read = {"gender": partial(read_gender, letters=True), "age": partial(read_age, **get(params, "metadata", MetadataParams).ages)}
     places_of: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
-        places_of.setdefault(row["speaker_id"].strip(), []).append(place)
+        places_of.setdefault(row["speaker_id"], []).append(place)
     labels: dict[str, list[str | None]] = {}
     for target, model in predictor.models.items():
         labels[target] = [None] * len(rows)
@@ -135,7 +142,7 @@ def _answer_all(
                 set_aside[target][str(answer.refusal)] += 1
             else:
                 stated = {f"p_{name}": value for name, value in answer.probabilities.items()}
-                known = {"utterance_id": row["path"], "speaker_id": row["speaker_id"].strip(), "label": label}
+                known = {"utterance_id": row["path"], "speaker_id": row["speaker_id"], "label": label}
                 refused = answer.refusal == Refusal.UNSURE
                 kept[target].append(known | {"f0_median_hz": answer.f0_median_hz or 0.0, **stated, "refused": refused})
     return Scored({target: pd.DataFrame(own) for target, own in kept.items()}, set_aside, unlabelled, unreadable)
