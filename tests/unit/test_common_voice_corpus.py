@@ -134,10 +134,14 @@ def test_rows_that_cannot_be_used_are_counted(
         rows[0] | {"path": "gone.mp3"},
         rows[1] | {"client_id": " "},
     ]
-    file.write_bytes(tarred(common_voice(table=table_of(rows, columns) + b"one value\n")))
+    files = common_voice(table=table_of(rows, columns) + b"one value\n")
+    clip = next(name for name in files if name.endswith(".mp3"))
+    files[clip.replace(".mp3", "_invalidated.mp3")] = files[clip]
+    file.write_bytes(tarred(files))
     counts = run_scrape("common_voice", raw, store, path=str(file))
     assert counts["archives"] == 12
     kinds = {"rows_malformed": 1, "rows_repeated": 1, "rows_without_clip": 2, "rows_without_speaker": 1}
+    kinds["clips_without_row"] = 1
     assert counts["left_out"] == kinds
     printed = capsys.readouterr().out
     assert "1 rows are left out, such as line 19: its clip stands in a row before it\n" in printed

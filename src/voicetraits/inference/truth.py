@@ -101,7 +101,8 @@ def _labels(
     predictor: Predictor, rows: Sequence[Mapping[str, str]], params: Mapping[str, Any]
 ) -> dict[str, list[str | None]]:
     """By target, the class of each row, as training settles it; None where it has none that the model knows."""
-    read = {"gender": partial(read_gender, letters=True), "age": partial(read_age, **get(params, "metadata", MetadataParams).ages)}
+    ages = get(params, "metadata", MetadataParams).ages
+    read = {"gender": partial(read_gender, letters=True), "age": partial(read_age, **ages)}
     places_of: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
         places_of.setdefault(row["speaker_id"], []).append(place)
