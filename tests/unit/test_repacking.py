@@ -136,6 +136,17 @@ def test_much_of_a_speaker_is_several_archives(monkeypatch: pytest.MonkeyPatch) 
     assert {read_back(plan).speaker_id for plan in plans} == {"a"}
 
 
+@pytest.mark.parametrize(
+    ("suffix", "bytes_per_second"), [("mp3", 3_000), ("MP3", 3_000), ("opus", 3_000), ("flac", 16_000), ("wav", 32_000)]
+)
+def test_an_archive_holds_no_more_when_decoded_however_it_is_packed(suffix: str, bytes_per_second: int) -> None:
+    """As samples at 16 kHz, 32,000 bytes a second; speech as MP3 may have 24 kbit/s, and FLAC is half of it."""
+    recordings = [Recording(f"{number}.{suffix}", bytes=59 * bytes_per_second) for number in range(300)]
+    plans = plans_of([Speaker("a", "", "", recordings)], corpus="folder", licence="")
+    assert sum(len(plan.utterances) for plan in plans) == 300
+    assert max(len(plan.utterances) for plan in plans) * 59 * 32_000 < 45e6
+
+
 class _Counting:
     """A layout of many clips, speaker after speaker or in turns, that notes what lies in the store's scratch folder."""
 
