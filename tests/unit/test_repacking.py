@@ -17,6 +17,7 @@ from voicetraits.archive import Limits, read_members
 from voicetraits.bundles import Bundle, BundleParams
 from voicetraits.params import section
 from voicetraits.prompts import read_transcripts
+from voicetraits.quarantine import SetAside
 from voicetraits.repacking import Repacked, RepackParams, space_factor
 from voicetraits.speaker_archives import Plan, Recording, Speaker, file_name, one_line, pack, plans_of, utterance_names
 from voicetraits.store import Store
@@ -231,6 +232,16 @@ def test_what_is_no_plain_file_is_left_out(tmp_path: Path, store: Store, capsys:
     (tmp_path / "y").write_bytes(zipped({"../out.wav": b"b", "/abs.wav": b"c", "a.wav": b"d"}))
     assert bundle_of(tmp_path / "y").survey(store, "$^").clips == {"a.wav": 1}
     assert "2 members of" in capsys.readouterr().out
+
+
+def test_a_bundle_may_have_as_many_records_as_members(tmp_path: Path, store: Store) -> None:
+    """`tar --format=pax` writes times of each member: of 44,000 members more than an archive of a speaker may have."""
+    records = {"mtime": "1700000000.123456789", "comment": "x" * 3900}
+    many = [member(f"t/{number}.wav", b"x", pax_headers=records) for number in range(1100)]
+    (tmp_path / "x").write_bytes(tgz(many))
+    with pytest.raises(SetAside, match="bytes of PAX records, over 4000000"):
+        list(read_members(tmp_path / "x", LIMITS))
+    assert len(bundle_of(tmp_path / "x").survey(store, "$^").clips) == 1100
 
 
 def test_a_changed_file_is_surveyed_again(tmp_path: Path, store: Store) -> None:
