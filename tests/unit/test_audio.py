@@ -139,6 +139,12 @@ BAD = {
     "NaN": (audio_bytes(NAN, width="FLOAT"), Reason.BAD_SAMPLES),
     "infinity": (audio_bytes(INFINITE, width="DOUBLE"), Reason.BAD_SAMPLES),
     "NaN in one channel": (audio_bytes(np.stack([tone(1.0), NAN], 1), width="FLOAT"), Reason.BAD_SAMPLES),
+    "floats on the scale of int16": (audio_bytes(tone(1.0) * 32768, width="FLOAT"), Reason.BAD_SAMPLES),
+    "a quiet voice on it": (audio_bytes(tone(1.0, level=0.01) * 32768, 48000, width="DOUBLE"), Reason.BAD_SAMPLES),
+    "one channel on it": (
+        audio_bytes(np.stack([tone(1.0), tone(1.0) * 32768], 1), width="FLOAT"),
+        Reason.BAD_SAMPLES,
+    ),
     "too short": (audio_bytes(tone(0.4999)), Reason.TOO_SHORT),
     "too short at 48 kHz": (audio_bytes(tone(0.4999, rate_hz=48000), 48000), Reason.TOO_SHORT),
     "too long": (audio_bytes(tone(60.001)), Reason.TOO_LONG),
