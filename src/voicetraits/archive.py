@@ -22,8 +22,8 @@ from voicetraits.quarantine import Reason, SetAside, printable
 # Headers of one member: long names and PAX records are some hundred bytes. tarfile holds them whole, and calls itself
 # for each of a chain of them.
 _MAX_HEADER_BYTES = 32 * 1024
-# Of these, PAX records; and of all members together. Older Pythons search them in time that grows with the square.
-_MAX_PAX_BYTES, _MAX_ALL_PAX_BYTES = 4096, 4_000_000
+# Of these, PAX records. Older Pythons search them in time that grows with the square.
+_MAX_PAX_BYTES = 4096
 # Below this, a high compression ratio does no harm: silence compresses a thousandfold.
 _RATIO_FREE_BYTES = 10_000_000
 _READ_BYTES = 1 << 18
@@ -44,12 +44,14 @@ class Limits:
         members: files, folders and anything else.
         compression_ratio: unpacked to packed size of the whole archive. (A .tgz is one stream: a member in it has no
             packed size of its own.)
+        pax_bytes: PAX records of all members together. Archivers write about 100 bytes of them for each member.
     """
 
     archive_bytes: int
     member_bytes: int
     members: int
     compression_ratio: float
+    pax_bytes: int = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,8 @@ class _StrictTarInfo(tarfile.TarInfo):
     And it reads PAX records of any size.
     """
 
+    most_pax_bytes: int  # of all members together
+
     @classmethod
     def fromtarfile(cls, tar: tarfile.TarFile) -> tarfile.TarInfo:
         try:
@@ -144,7 +148,7 @@ class _StrictTarInfo(tarfile.TarInfo):
 
     def _proc_pax(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
         tar.pax_bytes = getattr(tar, "pax_bytes", 0) + self.size
-        for size, most in ((self.size, _MAX_PAX_BYTES), (tar.pax_bytes, _MAX_ALL_PAX_BYTES)):
+        for size, most in ((self.size, _MAX_PAX_BYTES), (tar.pax_bytes, self.most_pax_bytes)):
             if size > most:
                 raise SetAside(Reason.OVERSIZED_HEADER, f"{size} bytes of PAX records, over {most}")
         return super()._proc_pax(tar)
@@ -152,10 +156,11 @@ class _StrictTarInfo(tarfile.TarInfo):
 
 def _members(stream: _Inflated, limits: Limits) -> Iterator[Member]:
     stream.expect_headers(0)
+    headers = type("_Headers", (_StrictTarInfo,), {"most_pax_bytes": limits.pax_bytes})  # tarfile makes them itself
     try:
         # The encoding must not hang on the user's locale. Bytes that are no UTF-8 become lone surrogates.
         tar = tarfile.open(  # noqa: SIM115 (it owns nothing; `stream` is the caller's)
-            fileobj=stream, mode="r|", tarinfo=_StrictTarInfo, encoding="utf-8", errors="surrogateescape"
+            fileobj=stream, mode="r|", tarinfo=headers, encoding="utf-8", errors="surrogateescape"
         )
         count = 0
         while (info := tar.next()) is not None:

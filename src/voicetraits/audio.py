@@ -19,6 +19,9 @@ SAMPLE_RATE_HZ = 16000
 _FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "MP3")
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 768_000
 _BLOCK_SAMPLES = 1 << 20  # over all channels, so that many channels need no more memory than one
+#: A click may lie beyond twice full scale, and is clipped; more samples there are on another scale, as that of int16.
+MOST_FAR_SAMPLES = 10
+_FAR = 2.0
 _UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's answer where a FLAC header does not tell
 
 
@@ -83,6 +86,9 @@ def decode(
             _check_header(file, max_duration_seconds)
             if file.format == "MP3" and not frames.tells_length and len(frames.kbit_per_second) > 1:
                 raise SetAside(Reason.UNSUPPORTED_FORMAT, "an MP3 of variable bit rate that does not tell its length")
+            if file.format == "MP3" and frames.go_on:
+                detail = f"an MP3 of {frames.count} frames that tells of {frames.told}; is it several, joined?"
+                raise SetAside(Reason.UNSUPPORTED_FORMAT, detail)
             rate_hz = file.samplerate
             is_estimate = file.format == "MP3" and not frames.tells_length
             blocks = _Blocks(file, max_duration_seconds, effort)
@@ -107,6 +113,11 @@ def at_16_khz(blocks: Iterator[np.ndarray], rate_hz: float) -> Iterator[np.ndarr
     for block in blocks:
         yield _to_int16(stream.resample_chunk(block))
     yield _to_int16(stream.resample_chunk(np.empty(0, np.float32), last=True))
+
+
+def far_samples(block: np.ndarray) -> int:
+    """How many samples of a block, full scale −1 … 1, lie beyond twice that."""
+    return int(np.count_nonzero((block > _FAR) | (block < -_FAR)))
 
 
 @contextmanager
@@ -150,6 +161,7 @@ class _Blocks:
     def __init__(self, file: soundfile.SoundFile, max_duration_seconds: float, effort: Effort | None) -> None:
         self._file, self._max_duration_seconds, self._effort = file, max_duration_seconds, effort
         self.frames, self.peak = 0, 0.0
+        self._far = 0
 
     def __iter__(self) -> Iterator[np.ndarray]:
         file = self._file
@@ -159,6 +171,9 @@ class _Blocks:
                 self._effort.add(block.size)
             if not np.isfinite(block).all():
                 raise SetAside(Reason.BAD_SAMPLES, "NaN or infinity among the samples")
+            self._far += far_samples(block)
+            if self._far > MOST_FAR_SAMPLES:
+                raise SetAside(Reason.BAD_SAMPLES, "float samples far beyond full scale, which is −1 to 1")
             self.frames += len(block)
             if self.frames > self._max_duration_seconds * file.samplerate:
                 raise SetAside(Reason.TOO_LONG, f"over {self._max_duration_seconds:g} s")

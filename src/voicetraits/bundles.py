@@ -34,7 +34,7 @@ from voicetraits.store import Store, plain_key
 from voicetraits.suffixes import is_audio
 
 # A bundle may be as large as it likes; a member is read into memory.
-_LIMITS = Limits(archive_bytes=10**15, member_bytes=4 * 10**9, members=10**9, compression_ratio=10**6)
+_LIMITS = Limits(archive_bytes=10**15, member_bytes=4 * 10**9, members=10**9, compression_ratio=10**6, pax_bytes=10**15)
 _GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK"
 _CLIPS, _ABOUT, _VERSION = "clips.parquet", "survey.json", "version.txt"
 _CLIPS_SCHEMA = pa.schema({"path": pa.string(), "bytes": pa.int64()})

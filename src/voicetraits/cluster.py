@@ -32,6 +32,7 @@ from typing import Any, Protocol, TypeVar
 
 import cloudpickle
 
+from voicetraits.code import processor
 from voicetraits.errors import DataError, ParameterError
 
 Task = TypeVar("Task")
@@ -134,14 +135,14 @@ def _sender(function: Callable[[Task], Result]) -> Callable[[Task], bytes]:
     package = Path(__file__).parent
     digest = _digest(package)
     versions = {name: version(name) for name in _DISTRIBUTIONS}
-    machine = _machine()
+    machine, ours = _machine(), processor()
 
     def send(task: Task) -> bytes:
         here = sys.modules[__name__]
         work = pickle.dumps((function, task))
         cloudpickle.register_pickle_by_value(here)
         try:
-            return cloudpickle.dumps(_Call(_run, work, str(package), digest, str(Path.cwd()), versions, machine))
+            return cloudpickle.dumps(_Call(_run, work, str(package), digest, str(Path.cwd()), versions, machine, ours))
         finally:
             cloudpickle.unregister_pickle_by_value(here)
 
@@ -161,15 +162,19 @@ def _machine() -> str:
     return f"{platform.system()} {platform.machine()}"
 
 
-def _run(work: bytes, package: str, digest: str, folder: str, versions: dict, machine: str) -> tuple:
+def _run(work: bytes, package: str, digest: str, folder: str, versions: dict, machine: str, processor: str) -> tuple:
     """On a worker: run pickled work with the code in `package`; what is wrong here, or None, and the result.
 
     This and what it calls are pickled by value: in here, nothing of this library is known.
     """
     problem = _obstacle(Path(package), digest, Path(folder), versions, machine)
+    if not problem:
+        _load_package(Path(package), digest)
+        theirs = importlib.import_module(f"{Path(package).name}.code").processor()
+        if theirs != processor:
+            problem = f"its processor is {theirs} and this machine's {processor}; results would differ a little"
     if problem:
         return f"the worker on {platform.node()} cannot help: {problem}", None
-    _load_package(Path(package), digest)
     with chdir(folder):  # paths in tasks may be relative
         function, task = pickle.loads(work)
         return None, function(task)

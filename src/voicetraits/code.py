@@ -18,6 +18,9 @@ _LIBRARY = "voicetraits"
 def key_of(*parts: Any, modules: Sequence[str], versions: Sequence[str]) -> str:
     """A key for the work store: sha256 over parts (as JSON has them), code, releases of distributions and machine.
 
+    What numba compiles is a little different on another processor (it may add in another order), so that the kind of
+    processor counts where its release does.
+
     It does not hang on what else a process has loaded: two stages that use the same code find each other's work, and a
     run that finds half of its work done finds the rest too.
 
@@ -26,8 +29,18 @@ def key_of(*parts: Any, modules: Sequence[str], versions: Sequence[str]) -> str:
         versions: distributions whose release may change what comes out.
     """
     machine = [platform.system(), platform.machine()]
+    if "numba" in versions:
+        machine.append(processor())
     content = [parts, code_of(*modules), {name: version(name) for name in versions}, machine]
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def processor() -> str:
+    """The kind of processor for which numba compiles here: LLVM's name of it, and a hash of what it can do."""
+    from numba.core.registry import cpu_target  # loaded by those who use it
+
+    _, name, features = cpu_target.target_context.codegen().magic_tuple()
+    return f"{name} {sha256(features.encode()).hexdigest()[:8]}"
 
 
 def code_of(*modules: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ by one worker, an archive at a time, and kept in the work store; what an older s
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import sha256
@@ -191,19 +191,21 @@ def _stored_shard(sources: Sequence[Source], *, base: str, params: ExtractParams
     return store.get_or_make(_KIND, plain_key(*keys), fill)
 
 
-def _write_shard(pieces: Iterable[_Piece], keys: Sequence[str], folder: Path) -> None:
+def _write_shard(pieces: Iterator[_Piece], keys: Sequence[str], folder: Path) -> None:
     """Write the archives' pieces one after the other; a piece's place is its row group, -1 without a clip."""
     places: dict[str, int] = {}
     tables: list[tuple[pa.Table, ...]] = []
     row_groups = 0
     with pq.ParquetWriter(folder / _PART, _PART_SCHEMA, **_PART_FORMAT) as part:
-        for key, piece in zip(keys, pieces, strict=True):
+        for key in keys:
+            piece = next(pieces)  # zip would hold the last one's samples while the next is made
             places[key] = -1
             if piece.samples is not None:
                 part.write_table(piece.samples, row_group_size=len(piece.samples))
                 places[key] = row_groups
                 row_groups += 1
             tables.append((piece.clips, piece.submissions, piece.quarantine))
+            del piece
     for name, parts in zip((_CLIPS, _SUBMISSIONS, _QUARANTINE), zip(*tables, strict=True), strict=True):
         write_parquet(pa.concat_tables(parts).combine_chunks(), folder / name)
     write_pieces(folder, places)

@@ -1,7 +1,8 @@
 """What the headers of an MP3 file tell of its length (ISO 11172-3, section 2.4.1.3; ISO 13818-3 for low rates).
 
-libsndfile takes the length from the tag in the first frame (`Xing`, `Info`). Where there is none it estimates it from
-the first frame's bit rate, and reads no further: of a file of variable bit rate it would lose a part without a word.
+libsndfile takes the length from the tag in the first frame (`Xing`, `Info`), and reads no further: of files that were
+joined it would lose all but the first without a word. Where the tag does not tell it, or is another's (`VBRI`),
+libsndfile estimates it from the first frame's bit rate: of a file of variable bit rate it would lose a part.
 """
 
 from dataclasses import dataclass
@@ -14,9 +15,12 @@ _KBIT_PER_SECOND = {
     False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),  # MPEG 2 and 2.5, layer III
 }
 _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}  # by version bits
-_HEADER_BYTES, _ID3_HEADER_BYTES = 4, 10
-_TAGS = (b"Xing", b"Info", b"VBRI")
+_HEADER_BYTES, _ID3_HEADER_BYTES, _ID3V1_BYTES = 4, 10, 128
+_TAGS = (b"Xing", b"Info")
+_HAS_COUNT = 1  # of the flags behind them
 _LATEST_TAG_BYTES = 40  # from a frame's begin to where its tag stands at the latest
+#: So many more than the tag tells are no other recording: encoders differ in which of the first and last they count.
+_SPARE_FRAMES = 2
 
 
 @dataclass(frozen=True)
@@ -24,12 +28,23 @@ class Frames:
     """What a walk over the frames found.
 
     Attributes:
-        tells_length: whether the first frame holds a tag that does.
         kbit_per_second: the bit rates of the frames, up to the first that is none.
+        count: how many there are, that with the tag among them.
+        told: how many of them hold sound, by a tag in the first; None where none tells that.
     """
 
-    tells_length: bool
     kbit_per_second: frozenset[int]
+    count: int
+    told: int | None
+
+    @property
+    def tells_length(self) -> bool:
+        return self.told is not None
+
+    @property
+    def go_on(self) -> bool:
+        """Whether there are more than the tag tells, which libsndfile leaves unread."""
+        return self.told is not None and self.count - 1 > self.told + _SPARE_FRAMES
 
 
 def may_be_mp3(content: bytes) -> bool:
@@ -38,24 +53,39 @@ def may_be_mp3(content: bytes) -> bool:
 
 
 def walk(content: bytes) -> Frames:
-    """Go from frame to frame."""
-    position = _behind_id3(content)
-    tells_length = any(tag in content[position : position + _LATEST_TAG_BYTES] for tag in _TAGS)
-    rates = set()
+    """Go from frame to frame, also over what tags players put between files that were joined."""
+    position = _behind_tags(content, 0)
+    told = _frames_told(content[position : position + _LATEST_TAG_BYTES + 8])
+    rates, count = set(), 0
     while frame := _frame(content[position : position + _HEADER_BYTES]):
         length, rate = frame
         rates.add(rate)
-        position += length
-    return Frames(tells_length, frozenset(rates))
+        count += 1
+        position = _behind_tags(content, position + length)
+    return Frames(frozenset(rates), count, told)
 
 
-def _behind_id3(content: bytes) -> int:
-    if content[:3] != b"ID3" or len(content) < _ID3_HEADER_BYTES:
-        return 0
-    size = 0
-    for byte in content[6:_ID3_HEADER_BYTES]:  # seven bits of each
-        size = size << 7 | byte & 0x7F
-    return _ID3_HEADER_BYTES + size
+def _frames_told(frame: bytes) -> int | None:
+    for tag in _TAGS:
+        at = frame.find(tag, 0, _LATEST_TAG_BYTES) + len(tag)
+        if at >= len(tag):
+            flags, frames = (int.from_bytes(frame[start : start + 4], "big") for start in (at, at + 4))
+            return frames or None if flags & _HAS_COUNT else None  # libsndfile takes 0 for unknown
+    return None
+
+
+def _behind_tags(content: bytes, position: int) -> int:
+    """Behind the ID3 tags of both kinds that stand here, if any do."""
+    while True:
+        if content.startswith(b"ID3", position) and position + _ID3_HEADER_BYTES <= len(content):
+            size = 0
+            for byte in content[position + 6 : position + _ID3_HEADER_BYTES]:  # seven bits of each
+                size = size << 7 | byte & 0x7F
+            position += _ID3_HEADER_BYTES + size
+        elif content.startswith(b"TAG", position):
+            position += _ID3V1_BYTES
+        else:
+            return position
 
 
 def _frame(header: bytes) -> tuple[int, int] | None:

@@ -1,6 +1,5 @@
 """Runs one function over many tasks, in worker processes or, where the work is waiting, in threads."""
 
-import os
 import queue
 import threading
 import time
@@ -80,7 +79,7 @@ def map_in_workers(
 def _map_in_processes(
     function: Callable[[Task], Result], tasks: Sequence[Task], *, count: int | None, description: str
 ) -> Iterator[Result]:
-    count = min(count or os.cpu_count() or 1, max(len(tasks), 1))
+    count = min(count or joblib.cpu_count(), max(len(tasks), 1))  # of the cores that this process may use
     calls = (joblib.delayed(function)(task) for task in tasks)
     # A worker that has grown by 300 MB, or had nothing to do for minutes, is replaced: nobody need act on that.
     warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)

@@ -28,9 +28,9 @@ class Reason(StrEnum):
 
     EMPTY = "empty"  # no bytes
     UNREADABLE = "unreadable"  # not audio, or cut off
-    UNSUPPORTED_FORMAT = "unsupported_format"  # audio, but none of wav, FLAC, MP3, or at an absurd sample rate
+    UNSUPPORTED_FORMAT = "unsupported_format"  # no wav, FLAC or MP3, an absurd rate, or an MP3 without its true length
     NO_SAMPLES = "no_samples"  # a header only
-    BAD_SAMPLES = "bad_samples"  # NaN or infinity among the samples
+    BAD_SAMPLES = "bad_samples"  # NaN or infinity among the samples, or floats far beyond full scale
     TOO_SHORT = "too_short"  # below min_duration_seconds
     TOO_LONG = "too_long"  # above max_duration_seconds
     SILENCE = "silence"  # the loudest sample is below silence_dbfs

@@ -19,13 +19,13 @@ from voicetraits.corpus import SPACE_FACTOR, Archive, Fetched
 from voicetraits.errors import DataError
 from voicetraits.parallel import Workers
 from voicetraits.params import section
-from voicetraits.speaker_archives import Plan, Speaker, pack, plans_of, stated_genders
+from voicetraits.speaker_archives import LOSSY, Plan, Speaker, pack, plans_of, stated_genders
 from voicetraits.store import Store, plain_key
 
 #: Of clips that are packed closer than wav and FLAC. Measured as SPACE_FACTOR was, on 18 minutes of MP3 at 49 kbit/s:
 #: 6.6 MB of clips, 7.2 of archives, 19.7 of audio shards and 10.8 of features make 5.7. The other lossy formats are
 #: taken to be alike.
-_SPACE_FACTORS = dict.fromkeys(("mp3", "ogg", "oga", "opus", "m4a", "aac", "wma"), 7.0)
+_SPACE_FACTORS = dict.fromkeys(LOSSY, 7.0)
 
 
 @section

@@ -19,9 +19,15 @@ from hashlib import sha256
 
 from voicetraits.labels import read_gender
 
-#: An archive holds no more of a speaker than this: later stages hold one archive in memory.
+#: An archive holds no more of a speaker than this, as samples: extract holds one archive in memory, decoded, and stays
+#: below 600 MB with so much.
 CLIPS_PER_ARCHIVE = 500
-BYTES_PER_ARCHIVE = 64 * 10**6
+BYTES_PER_ARCHIVE = 40 * 10**6
+#: Suffixes of formats that leave out what is not heard.
+LOSSY = ("mp3", "ogg", "oga", "opus", "m4a", "aac", "wma")
+#: Decoded to packed bytes of what is packed closer than samples: FLAC holds about half, and MP3 of speech is seldom
+#: below 24 kbit/s. At 8, the least there is, an archive has 130 MB decoded, far below `extract.max_archive_megabytes`.
+_DECODED_FACTORS = {"flac": 2} | dict.fromkeys(LOSSY, 10)
 #: Audio that is stored as samples shrinks; FLAC and MP3 do not.
 _SHRINKING = ("wav", "wave")
 _LONGEST_NAME = 48  # characters of a speaker's id or an utterance in a file name
@@ -46,6 +52,11 @@ class Recording:
     @property
     def suffix(self) -> str:
         return self.path.rpartition(".")[2].lower()
+
+    @property
+    def decoded_bytes(self) -> int:
+        """About how much it is as samples, where its size is known."""
+        return self.bytes * _DECODED_FACTORS.get(self.suffix, 1)
 
 
 @dataclass(frozen=True)
@@ -143,11 +154,11 @@ def _parts(utterances: Sequence[tuple[str, Recording]]) -> list[list[tuple[str, 
     parts: list[list[tuple[str, Recording]]] = [[]]
     size = 0
     for name, one in utterances:
-        if parts[-1] and (len(parts[-1]) == CLIPS_PER_ARCHIVE or size + one.bytes > BYTES_PER_ARCHIVE):
+        if parts[-1] and (len(parts[-1]) == CLIPS_PER_ARCHIVE or size + one.decoded_bytes > BYTES_PER_ARCHIVE):
             parts.append([])
             size = 0
         parts[-1].append((name, one))
-        size += one.bytes
+        size += one.decoded_bytes
     return parts
 
 

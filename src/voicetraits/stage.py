@@ -32,7 +32,7 @@ def run(main: Callable[[], None]) -> None:
             sys.exit(1)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        where = error.filename or Path.cwd()
+        where = error.filename2 or error.filename or Path.cwd()  # of two, as in copying, the second is written to
         sys.exit(
             f"{name}: the disk is full (while writing {where}); free some space, for example with `make clean` or "
             f"`dvc gc --workspace`, and run the same command again: what is finished is kept"

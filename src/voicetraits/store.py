@@ -33,6 +33,7 @@ from voicetraits.params import section
 
 _SUMS = "SHA256SUMS.json"
 _ABANDONED_SECONDS = 30 * 24 * 3600
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @section
@@ -48,6 +49,8 @@ class ComputeParams:
 class Store:
     """Finished work under one root folder, bounded in size.
 
+    What a kill left half written goes when a store is opened: a disk may be full of it.
+
     Args:
         root: the folder; None for `$VOICETRAITS_CACHE`, else the user's cache folder.
         max_bytes: what `trim` cuts the store to.
@@ -59,12 +62,13 @@ class Store:
         try:
             self.partial.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in _FULL:
                 raise
             raise DataError(
                 f"the work store {self.root} cannot be made ({error.strerror}); let the environment variable "
                 f"VOICETRAITS_CACHE name a folder that you may write to"
             ) from None
+        self._remove_leftovers()
 
     @property
     def partial(self) -> Path:
@@ -110,9 +114,10 @@ class Store:
         aside.mkdir()
         entry = self._entry(kind, key)
         try:
-            fill(aside)
-            sums = {file.name: sha256_of(file) for file in sorted(aside.iterdir())}
-            (aside / _SUMS).write_text(json.dumps(sums, indent=1))
+            with self._where_it_is_full():
+                fill(aside)
+                sums = {file.name: sha256_of(file) for file in sorted(aside.iterdir())}
+                (aside / _SUMS).write_text(json.dumps(sums, indent=1))
             entry.parent.mkdir(parents=True, exist_ok=True)
             try:
                 aside.rename(entry)
@@ -129,19 +134,29 @@ class Store:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """An empty folder for the time of a block; what a kill leaves of it, `trim` removes."""
+        """An empty folder for the time of a block; what a kill leaves of it goes when a store is opened."""
         folder = self._new_aside()
         folder.mkdir()
         try:
-            yield folder
+            with self._where_it_is_full():
+                yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def trim(self) -> int:
-        """Remove the entries that were not used for longest until the store fits `max_bytes`; the bytes removed.
+    @contextmanager
+    def _where_it_is_full(self) -> Iterator[None]:
+        """Who writes to an open file is told of a full disk without a path: it is the store's."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in _FULL and error.filename is None:
+                error.filename = str(self.root)
+            raise
 
-        Writings aside whose process is gone, left by a kill, are removed as well, and so are files in `partial`, and
-        what another machine writes aside, that nobody has gone on with for a month.
+    def _remove_leftovers(self) -> None:
+        """Remove writings aside whose process is gone, left by a kill.
+
+        And files in `partial`, and what another machine writes aside, that nobody has gone on with for a month.
         """
         for aside in (self.root / "aside").glob("*-*-*"):
             host, pid, _ = aside.name.rsplit("-", 2)
@@ -153,6 +168,14 @@ class Store:
             with suppress(FileNotFoundError):
                 if _is_abandoned(file):
                     file.unlink()
+
+    def trim(self) -> int:
+        """Remove leftovers, and the entries that were not used for longest until the store fits `max_bytes`.
+
+        Returns:
+            the bytes of the entries removed.
+        """
+        self._remove_leftovers()
         entries = []
         for entry in self.root.glob("*/??/*"):
             with suppress(FileNotFoundError):

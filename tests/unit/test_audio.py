@@ -139,6 +139,12 @@ BAD = {
     "NaN": (audio_bytes(NAN, width="FLOAT"), Reason.BAD_SAMPLES),
     "infinity": (audio_bytes(INFINITE, width="DOUBLE"), Reason.BAD_SAMPLES),
     "NaN in one channel": (audio_bytes(np.stack([tone(1.0), NAN], 1), width="FLOAT"), Reason.BAD_SAMPLES),
+    "floats on the scale of int16": (audio_bytes(tone(1.0) * 32768, width="FLOAT"), Reason.BAD_SAMPLES),
+    "a quiet voice on it": (audio_bytes(tone(1.0, level=0.01) * 32768, 48000, width="DOUBLE"), Reason.BAD_SAMPLES),
+    "one channel on it": (
+        audio_bytes(np.stack([tone(1.0), tone(1.0) * 32768], 1), width="FLOAT"),
+        Reason.BAD_SAMPLES,
+    ),
     "too short": (audio_bytes(tone(0.4999)), Reason.TOO_SHORT),
     "too short at 48 kHz": (audio_bytes(tone(0.4999, rate_hz=48000), 48000), Reason.TOO_SHORT),
     "too long": (audio_bytes(tone(60.001)), Reason.TOO_LONG),
@@ -230,6 +236,37 @@ def test_mp3_without_a_length_is_read_whole(rate_hz):
     assert not mp3.walk(untagged).tells_length
     samples = decoded(untagged).samples
     assert 1.0 <= len(samples) / 16000 < 1.0 + 3 * mp3.FRAME_SAMPLES / rate_hz
+
+
+ID3V2, ID3V1 = b"ID3\4\0\0\0\0\1\0" + bytes(128), b"TAG" + bytes(125)
+
+
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+@pytest.mark.parametrize("between", [b"", ID3V2, ID3V1, ID3V1 + ID3V2], ids=["joined", "id3v2", "id3v1", "both"])
+def test_mp3s_that_were_joined_are_set_aside(between, mode):
+    """libsndfile would read the first, as the tag tells."""
+    one = mp3_bytes(tone(1.0), 16000, mode)
+    assert len(decoded(one + between).samples) == 16000
+    assert reason_of(one + between + one) is Reason.UNSUPPORTED_FORMAT
+
+
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+def test_mp3_that_tells_of_fewer_frames_than_it_has_is_set_aside(mode):
+    content = mp3_bytes(tone(2.0), 16000, mode)
+    at = max(content.find(b"Info"), content.find(b"Xing")) + 8
+    told = int.from_bytes(content[at : at + 4], "big")
+    assert mp3.walk(content).told == told == mp3.walk(content).count - 1
+    low = content[:at] + (told // 2).to_bytes(4, "big") + content[at + 4 :]
+    assert reason_of(low) is Reason.UNSUPPORTED_FORMAT
+
+
+def test_tag_without_a_number_of_frames_tells_no_length():
+    """Nor does libsndfile take it from one of another kind: of variable bit rate it would lose a part of either."""
+    at = VARIABLE_MP3.find(b"Xing") + 4
+    assert len(decoded(VARIABLE_MP3).samples) == 32000
+    for other in (VARIABLE_MP3[:at] + bytes(4) + VARIABLE_MP3[at + 4 :], VARIABLE_MP3.replace(b"Xing", b"VBRI", 1)):
+        assert not mp3.walk(other).tells_length
+        assert reason_of(other) is Reason.UNSUPPORTED_FORMAT
 
 
 def test_broken_mp3_says_nothing_on_the_terminal(capfd):

@@ -14,6 +14,7 @@ import pytest
 
 from support.clusters import free_port
 from voicetraits import cluster
+from voicetraits.code import processor
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.files import sha256_of
 from voicetraits.parallel import Workers, map_in_workers
@@ -40,6 +41,7 @@ def problem_of(**changes: object) -> str:
     conditions = {
         "package": str(package), "digest": cluster._digest(package), "folder": str(Path.cwd()),
         "versions": {"numpy": np.__version__}, "machine": cluster._machine(),
+        "processor": processor(),
     }  # fmt: skip
     problem, result = cluster._run(pickle.dumps((abs, -1)), **conditions | changes)
     assert result is None
@@ -71,6 +73,20 @@ def test_a_worker_with_other_packages():
 def test_a_worker_of_another_kind():
     problem = problem_of(machine="Plan9 vax")
     assert problem == f"it is a {cluster._machine()} and this machine a Plan9 vax; results would differ"
+
+
+@pytest.fixture
+def as_brought(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker runs here is as if this process had brought it itself: its modules stay."""
+    package = Path(cluster.__file__).parent
+    came_from = cluster._digest(package), package
+    monkeypatch.setattr(sys.modules["voicetraits"], "_came_from", came_from, raising=False)
+
+
+def test_a_worker_with_another_processor(as_brought):
+    assert problem_of(processor="i486 00000000") == (
+        f"its processor is {processor()} and this machine's i486 00000000; results would differ a little"
+    )
 
 
 @pytest.mark.parametrize("what", ["package", "folder"])
@@ -143,11 +159,8 @@ def test_another_python_on_a_dask_worker():
         cluster._Dask(Client(), "tcp://host:8786").check()
 
 
-def test_results_come_in_order_and_at_most_so_many_run(monkeypatch):
-    """A cluster that ends the last task first; what it runs is as if this process had brought it itself."""
-    package = Path(cluster.__file__).parent
-    came_from = cluster._digest(package), package
-    monkeypatch.setattr(sys.modules["voicetraits"], "_came_from", came_from, raising=False)
+def test_results_come_in_order_and_at_most_so_many_run(monkeypatch, as_brought):
+    """A cluster that ends the last task first."""
 
     class Backwards:
         most = 0

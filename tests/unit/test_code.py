@@ -46,6 +46,24 @@ def test_keys_change_with_everything_that_makes_an_entry(monkeypatch):
     assert key() not in keys
 
 
+def test_keys_of_what_numba_compiles_change_with_the_processor():
+    """As where machines share a store: on another kind of processor features differ in the last digits."""
+    code = (
+        "from voicetraits.code import key_of;"
+        "print(key_of(modules=[], versions=['numba']), key_of(modules=[], versions=['numpy']))"
+    )
+
+    def keys(**settings):
+        env = {**os.environ, "PYTHONPATH": str(SRC), **settings}
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    here, generic = keys(), keys(NUMBA_CPU_NAME="generic")
+    assert here == keys()
+    assert here[0] != generic[0]
+    assert here[1] == generic[1]
+
+
 def key_in_a_process(src: Path, *, loaded: str = "sys") -> str:
     code = (
         f"import {loaded}; from voicetraits.code import key_of;"

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import tarfile
 import tracemalloc
+import weakref
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.submissions import audio_bytes, member, submission, tar, texts, tgz, tone, write_raw
+from voicetraits import extraction
 from voicetraits.corpus import selection_order
 from voicetraits.errors import DataError
 from voicetraits.extraction import Counts, extract, list_sources
@@ -162,6 +164,21 @@ def test_memory_holds_one_archive_at_a_time(tmp_path, store):
     assert counts.clips_kept == 40
     assert peak_bytes < 20_000_000
     assert pq.ParquetFile(tmp_path / "audio" / "part-0000.parquet").num_row_groups == 40
+
+
+def test_an_archive_is_let_go_before_the_next_is_read(tmp_path, store, five, monkeypatch):
+    alive = []
+    make = extraction._new_piece
+
+    def noting(source, params):
+        assert not any(piece() for piece in alive)
+        piece = make(source, params)
+        alive.append(weakref.ref(piece))
+        return piece
+
+    monkeypatch.setattr(extraction, "_new_piece", noting)
+    run(write_raw(tmp_path / "raw", five), tmp_path / "audio", store, archives_per_shard=5)
+    assert len(alive) == 5
 
 
 def test_shard_size_changes_nothing_but_the_parts(tmp_path, store, five):

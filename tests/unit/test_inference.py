@@ -130,6 +130,7 @@ HOSTILE = {
     "truncated flac": file_of(noise(2.0), form="FLAC")[:20_000],
     "not a number": file_of(np.array([0.1, np.nan] * 8000), subtype="FLOAT"),
     "infinite": file_of(np.array([0.1, np.inf] * 8000), subtype="FLOAT"),
+    "scale of int16": file_of(noise(1.0) * 32768, subtype="FLOAT"),
 }
 
 
@@ -190,6 +191,17 @@ def test_what_is_like_bytes_is_read(predictor, voices, kind):
 def test_arrays_that_could_be_taken_for_something_else_are_turned_away(predictor, samples):
     with pytest.raises(DataError, match=r"^samples (have the shape|are of type) .*; allowed: "):
         predictor((samples, RATE_HZ))
+
+
+def test_floats_on_the_scale_of_int16_are_turned_away_and_clicks_are_not(predictor, voices):
+    """Clipped to −1 … 1 they would be square waves."""
+    voice = voices["male"].astype(np.float32) / 32768
+    answer = gender(predictor((voice, RATE_HZ)))
+    for samples in (voice * 32768, np.stack([voice, voice * 32768], 1)):
+        with pytest.raises(DataError, match=r"far beyond full scale; allowed: −1 to 1"):
+            predictor((samples, RATE_HZ))
+    voice[[1000, 20_000]] = 1e30, -7
+    assert gender(predictor((voice, RATE_HZ))).label == answer.label
 
 
 def test_a_name_without_a_file_a_folder_and_odd_arrays_are_said(predictor, tmp_path):

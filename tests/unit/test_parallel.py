@@ -47,6 +47,21 @@ def test_results_are_in_order_and_the_same_for_any_number_of_workers():
     assert one == two
 
 
+def process_of(_: int) -> int:
+    return os.getpid()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a system where a process cannot be bound to cores")
+def test_a_worker_a_core_counts_those_that_this_process_may_use():
+    """As `taskset`, a container or a batch system grants them; with one, the work is done right here."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert set(run(process_of, range(4), None)) == {os.getpid()}
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
 @pytest.mark.parametrize("workers", [1, 2, None])
 def test_no_tasks(workers):
     assert run(square_slowly_at_first, [], workers) == []

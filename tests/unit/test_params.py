@@ -201,6 +201,8 @@ def test_the_projects_own_file_holds_every_section_and_no_other():
         ("featurize.mfcc", 65, r"`featurize\.mfcc` is 65; allowed: up to featurize\.mel_bands"),
         ("featurize.f0_frame_seconds", 0.01, r"`featurize\.f0_frame_seconds` is 0\.01; allowed: 0\.0333 or more"),
         ("featurize.frame_seconds", 0.3, r"`featurize\.frame_seconds` is 0\.3; allowed: less than or equal to 0\.25"),
+        ("featurize.formant_ceiling_hz", 4500.0, r"`featurize\.formant_ceiling_hz` is 4500\.0; allowed: .* 5000"),
+        ("featurize.formant_ceiling_hz", 5499.9, r"formant_ceiling_hz` is 5499\.9; allowed: a multiple of 50$"),
         ("featurize.pre_emphasis", 1.0, r"`featurize\.pre_emphasis` is 1\.0; allowed: less than 1"),
         ("evaluate.confidence", 95, r"`evaluate\.confidence` is 95; allowed: less than 1"),
         (

@@ -19,6 +19,7 @@ from voicetraits.labels import read_gender
 from voicetraits.metadata import reconcile
 from voicetraits.params import section
 from voicetraits.prompts import read_transcripts
+from voicetraits.quarantine import SetAside
 from voicetraits.repacking import Repacked, RepackParams, space_factor
 from voicetraits.speaker_archives import (
     Plan,
@@ -155,6 +156,17 @@ def test_much_of_a_speaker_is_several_archives(monkeypatch: pytest.MonkeyPatch) 
     assert {read_back(plan).speaker_id for plan in plans} == {"a"}
 
 
+@pytest.mark.parametrize(
+    ("suffix", "bytes_per_second"), [("mp3", 3_000), ("MP3", 3_000), ("opus", 3_000), ("flac", 16_000), ("wav", 32_000)]
+)
+def test_an_archive_holds_no_more_when_decoded_however_it_is_packed(suffix: str, bytes_per_second: int) -> None:
+    """As samples at 16 kHz, 32,000 bytes a second; speech as MP3 may have 24 kbit/s, and FLAC is half of it."""
+    recordings = [Recording(f"{number}.{suffix}", bytes=59 * bytes_per_second) for number in range(300)]
+    plans = plans_of([Speaker("a", "", "", recordings)], corpus="folder", licence="")
+    assert sum(len(plan.utterances) for plan in plans) == 300
+    assert max(len(plan.utterances) for plan in plans) * 59 * 32_000 < 45e6
+
+
 class _Counting:
     """A layout of many clips, speaker after speaker or in turns, that notes what lies in the store's scratch folder."""
 
@@ -239,6 +251,16 @@ def test_what_is_no_plain_file_is_left_out(tmp_path: Path, store: Store, capsys:
     (tmp_path / "y").write_bytes(zipped({"../out.wav": b"b", "/abs.wav": b"c", "a.wav": b"d"}))
     assert bundle_of(tmp_path / "y").survey(store, "$^").clips == {"a.wav": 1}
     assert "2 members of" in capsys.readouterr().out
+
+
+def test_a_bundle_may_have_as_many_records_as_members(tmp_path: Path, store: Store) -> None:
+    """`tar --format=pax` writes times of each member: of 44,000 members more than an archive of a speaker may have."""
+    records = {"mtime": "1700000000.123456789", "comment": "x" * 3900}
+    many = [member(f"t/{number}.wav", b"x", pax_headers=records) for number in range(1100)]
+    (tmp_path / "x").write_bytes(tgz(many))
+    with pytest.raises(SetAside, match="bytes of PAX records, over 4000000"):
+        list(read_members(tmp_path / "x", LIMITS))
+    assert len(bundle_of(tmp_path / "x").survey(store, "$^").clips) == 1100
 
 
 def test_a_changed_file_is_surveyed_again(tmp_path: Path, store: Store) -> None:

@@ -1,8 +1,10 @@
 """The work store: nothing half-made is ever seen, damage is noticed, the least used goes first."""
 
+import errno
 import json
 import multiprocessing
 import os
+import pickle
 import platform
 import subprocess
 import sys
@@ -152,6 +154,35 @@ def test_trim_removes_what_a_kill_left(store):
     assert not forgotten.exists()
     assert (alive / "file").exists()
     assert (elsewhere / "file").exists()
+
+
+def test_what_a_kill_left_goes_when_the_store_is_opened(store):
+    """Before anything is written: the disk may be full of it. Entries stay, whatever the store's size."""
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    dead, alive = (store.root / f"aside/{platform.node()}-{pid}-0123456789abcdef" for pid in (done.pid, os.getpid()))
+    for folder in (dead, alive):
+        folder.mkdir(parents=True)
+        write(bytes(10))(folder)
+    entry = store.put("audio", KEY, write(b"content"))
+    assert Store(store.root, max_bytes=0).get("audio", KEY) == entry
+    assert not dead.exists()
+    assert (alive / "file").exists()
+
+
+def test_a_full_disk_is_said_to_be_the_stores(store):
+    """What writes to an open file is told no path; in a worker process the error is pickled."""
+
+    def fill(folder: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space") as put:
+        store.put("audio", KEY, fill)
+    with pytest.raises(OSError, match="No space") as scratch, store.scratch() as folder:
+        fill(folder)
+    for error in (put.value, scratch.value):
+        assert pickle.loads(pickle.dumps(error)).filename == str(store.root)
+    assert list((store.root / "aside").iterdir()) == []
 
 
 def test_trim_counts_as_gone_what_nobody_has_waited_for(store):

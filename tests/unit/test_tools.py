@@ -1,5 +1,6 @@
 """What a person runs by hand from tools/: each wrong call ends in one line."""
 
+import errno
 import importlib
 import subprocess
 import sys
@@ -98,3 +99,11 @@ def test_another_broken_pipe_is_no_such_thing(monkeypatch):
     monkeypatch.setattr(sys, "stdout", sys.__stdout__)
     with pytest.raises(BrokenPipeError):
         stage.run(lose_a_worker)
+
+
+def test_of_a_full_disk_the_copy_is_named_and_not_what_was_copied():
+    def copy():
+        raise OSError(errno.ENOSPC, "No space left on device", "/here/clip", None, "/store/clip")
+
+    with pytest.raises(SystemExit, match=r"the disk is full \(while writing /store/clip\); free some space, "):
+        stage.run(copy)

@@ -42,7 +42,8 @@ class FeaturizeParams:
     f0_min_hz: Annotated[float, Field(ge=20, le=1000)]
     f0_max_hz: Annotated[float, Field(ge=40, le=2000)]
     f0_frame_seconds: Annotated[float, Field(gt=0, le=1)]
-    formant_ceiling_hz: Annotated[float, Field(ge=4000, le=8000)]
+    # The cepstrum needs 5 kHz. Of any other number resampling takes blocks of many seconds, which are gigabytes.
+    formant_ceiling_hz: Annotated[float, Field(ge=5000, le=8000, multiple_of=50)]
 
     def __post_init__(self) -> None:
         for matrix in ("mfcc", "mfcc_delta", "log_mel", "contrast"):

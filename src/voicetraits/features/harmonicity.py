@@ -104,7 +104,7 @@ class HarmonicTracker:
     """H1−H2 and cepstral peak prominence with a fixed setting.
 
     Attributes:
-        sample_rate_hz: more than 10 kHz, twice what the cepstrum looks at.
+        sample_rate_hz: 10 kHz or more, twice what the cepstrum looks at.
     """
 
     sample_rate_hz: float

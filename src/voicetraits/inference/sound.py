@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from voicetraits.audio import ForwardFile, at_16_khz, silenced
+from voicetraits.audio import MOST_FAR_SAMPLES, ForwardFile, at_16_khz, far_samples, silenced
 from voicetraits.errors import DataError
 
 #: What a predictor listens to: a path, a file's bytes, an open file, or samples with their rate, (n,) or (n, channels).
@@ -34,8 +34,8 @@ def blocks_of(sound: Sound) -> Iterator[np.ndarray]:
     Channels are averaged, other rates resampled (soxr, high quality), samples rounded to 16 bits.
 
     Raises:
-        DataError: it is no sound, damaged, without a sample, or holds NaN or infinity; or is a FLAC or CAF file cut
-            off. Of other files that are cut off, libsndfile reads what is there.
+        DataError: it is no sound, damaged, without a sample, or holds NaN, infinity or floats on another scale than
+            −1 … 1; or is a FLAC or CAF file cut off. Of other files that are cut off, libsndfile reads what is there.
     """
     if isinstance(sound, tuple):
         samples, rate_hz = sound
@@ -57,8 +57,9 @@ def _blocks_of_array(samples: np.ndarray) -> Iterator[np.ndarray]:
         raise DataError(f"samples have the shape {samples.shape}; allowed: (n,) or (n, channels), n 1 or more")
     frames = samples[:, None] if samples.ndim == 1 else samples
     step = max(1, _BLOCK_SAMPLES // frames.shape[1])
+    mono = _Mono()
     for start in range(0, len(frames), step):
-        yield _mono(_as_float(frames[start : start + step]))
+        yield mono(_as_float(frames[start : start + step]))
 
 
 def _as_float(samples: np.ndarray) -> np.ndarray:
@@ -85,9 +86,10 @@ def _blocks_of_file(sound: str | os.PathLike | bytes | BinaryIO) -> Iterator:
         _check_rate(file.samplerate)
         yield file.samplerate
         step = max(1, _BLOCK_SAMPLES // file.channels)
+        mono = _Mono()
         while len(block := _read(file, step)):
             frames += len(block)
-            yield _mono(block)
+            yield mono(block)
         is_estimate = file.format in _WITHOUT_LENGTH or file.frames == _UNKNOWN_FRAMES
         promised = file.frames
     if not frames:
@@ -148,8 +150,17 @@ def _check_rate(rate_hz: float) -> None:
         raise DataError(f"a sample rate of {rate_hz!r} Hz; allowed: {_MIN_RATE_HZ} to {_MAX_RATE_HZ}")
 
 
-def _mono(block: np.ndarray) -> np.ndarray:
-    """(frames, channels) float32 -> (frames,) float32, −1 … 1."""
-    if not np.isfinite(block).all():
-        raise DataError("NaN or infinity among the samples")
-    return np.ascontiguousarray(block.clip(-1, 1).mean(axis=1) if block.shape[1] > 1 else block[:, 0].clip(-1, 1))
+class _Mono:
+    """Averages the channels of a sound's blocks."""
+
+    def __init__(self) -> None:
+        self._far = 0
+
+    def __call__(self, block: np.ndarray) -> np.ndarray:
+        """(frames, channels) float32 -> (frames,) float32, −1 … 1."""
+        if not np.isfinite(block).all():
+            raise DataError("NaN or infinity among the samples")
+        self._far += far_samples(block)
+        if self._far > MOST_FAR_SAMPLES:
+            raise DataError("float samples far beyond full scale; allowed: −1 to 1 (divide those of int16 by 32768)")
+        return np.ascontiguousarray(block.clip(-1, 1).mean(axis=1) if block.shape[1] > 1 else block[:, 0].clip(-1, 1))
