@@ -51,6 +51,7 @@ def test_phases():
     phases = [Phase(2), Phase(3)]
     assert [Progress(epoch=e).phase(phases) for e in range(6)] == [(0, 0), (0, 0), (1, 2), (1, 2), (1, 2), (2, 5)]
     assert not Progress(epoch=1, stale=9).has_ended(phases, patience=1)  # the next phase may bring more
+    assert not Progress(epoch=2, stale=2).has_ended(phases, patience=1)  # of the first phase
     assert Progress(epoch=3, stale=1).has_ended(phases, patience=1)
     assert Progress(epoch=5).has_ended(phases, patience=9)
 

@@ -88,6 +88,7 @@ def test_what_the_metrics_say(ece, said):
     assert said in text
     assert "finds male least often, in 61 % of such clips" in text
     assert "With 20 test speakers" in text
+    assert "none of them was learnt from, stopped its training or calibrated it" in text and "rule of three" in text
 
 
 def test_a_class_of_few_speakers_is_told():
@@ -223,6 +224,17 @@ def test_sections_of_what_some_runs_only_have():
     assert text.count("the map is faithful") == text.count("the map cannot be trusted") == 1
     assert "| telephone | 0.875 | 0.875 | 0.875 | 0.875 |" in text
     assert 'alt="Where nets look, by mel band"' in render(text, pictures(run, SIX))
+
+
+def test_nets_that_no_map_explains_are_named():
+    run = made_up()
+    run.figures["explain"]["gender"] = {"nets": {"dnn": {"not_on_log_mel": 1}, "voicenet": {"grad_cam_faithful": 1}}}
+    said = about_models.nets(run)
+    assert said == (
+        "No such map is drawn of nets that see something else than log-mel frames (`dnn`): what they look at is not "
+        "explained here."
+    )
+    assert said in page(run)
 
 
 def test_what_the_audit_found():

@@ -44,8 +44,10 @@ class Progress:
 
     def has_ended(self, phases: Sequence[Phase], patience: int) -> bool:
         """Whether all epochs are done, or the last phase has brought nothing for `patience` epochs."""
-        number, _ = self.phase(phases)
-        return number == len(phases) or (number == len(phases) - 1 and self.stale >= patience)
+        number, first = self.phase(phases)
+        # Before the last phase's first epoch, `stale` is still what the phase before left.
+        is_in_last = number == len(phases) - 1 and self.epoch > first
+        return number == len(phases) or (is_in_last and self.stale >= patience)
 
     def note(self, figures: Mapping[str, float], weights: Sequence[np.ndarray], step_epochs: int) -> None:
         """Count an epoch that ended with these figures and weights."""

@@ -27,14 +27,16 @@ _POOR_CALIBRATION = 0.05
 def metrics(run: Run) -> str:
     """Which metrics, and what they say."""
     parts = [
-        f"""All on speakers that nobody trained on, none of whom stopped or tuned a training.
+        f"""All on speakers that the model had not heard: none of them was learnt from, stopped its \
+training or calibrated it.
 
 - **UAR** (unweighted average recall, or balanced accuracy) leads: the mean over the classes of the share of a class \
 that is found. Accuracy would reward answering with the commonest class; UAR does not. Guessing gives 1 / classes.
 - **ROC-AUC** asks for the order of the scores only, at any threshold; **log loss** and **ECE** (expected calibration \
 error) ask whether a confidence of 0.9 is right nine times in ten.
 - **Intervals** of {percent(run.confidence)} come from drawing test speakers anew, each with all their clips: clips of \
-one speaker are not independent.
+one speaker are not independent. Where few speakers are mistaken they are too narrow, and where none is they have no \
+width: no error among n speakers still leaves up to 3/n of others open (the rule of three).
 
 *On clips* each clip counts; *on speakers* all clips of a speaker are taken together, as where more of somebody is \
 heard."""
@@ -166,14 +168,28 @@ def when_simpler(place: Ranking) -> str:
     most = simpler.gain_high if simpler.gain_high is not None else place.high - simpler.low
     return (
         f"{sentence(name_of(simpler.model))} will do, unless a difference of up to {number(max(most, 0))} in UAR, "
-        "which these speakers cannot rule out, would matter: it is smaller, faster, and easier to look into."
+        "which these speakers cannot rule out, would matter: it is smaller, and easier to look into."
     )
 
 
 def nets(run: Run) -> str | None:
     """Where the nets look, and whether the maps can be believed; None where there are no nets."""
+    unseen = sorted(
+        {
+            f"`{net}`"
+            for target in run.targets
+            for net, figures in run.figures["explain"].get(target, {}).get("nets", {}).items()
+            if figures.get("not_on_log_mel")
+        }
+    )
+    without = (
+        f"No such map is drawn of nets that see something else than log-mel frames ({listed(unseen)}): what they look "
+        "at is not explained here."
+        if unseen
+        else None
+    )
     if "faithfulness" not in run.tables or run.tables["faithfulness"].empty:
-        return None
+        return without
     rows = run.tables["faithfulness"]
     told = []
     for row in rows.itertuples():
@@ -185,13 +201,14 @@ def nets(run: Run) -> str | None:
             f"without as much elsewhere: {verdict}."
             + (f" In {percent(row.empty_share)} of the clips it names nothing." if row.empty_share else "")
         )
-    return f"""Grad-CAM and integrated gradients mark the parts of a clip's log-mel frames that made a net answer as \
+    maps = f"""Grad-CAM and integrated gradients mark the parts of a clip's log-mel frames that made a net answer as \
 it did. A map may please the eye and be wrong, so each is put to a test: what it names is replaced by the mean level \
 of each band, and so is a region of the same size and shape elsewhere.
 
 {bullets(told)}
 
 ![Where nets look, by mel band](saliency)"""
+    return "\n\n".join(filter(None, (maps, without)))
 
 
 def under_stress(run: Run) -> str | None:
