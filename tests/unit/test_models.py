@@ -203,6 +203,33 @@ def test_softmax_is_logistic_regression():
     np.testing.assert_allclose(model.predict_proba(train.features), oracle.predict_proba(x), atol=0.01)
 
 
+def test_the_gradient_of_softmax_is_that_of_its_loss():
+    """What Adam steps along, against central differences of the mean cross-entropy + l2·Σw², written out in float64."""
+    rng = np.random.default_rng(0)
+    x, labels, l2 = rng.normal(size=(20, 5)).astype(np.float32), rng.integers(0, 3, 20), 0.1
+    network = softmax._network(5, 3, l2)
+    network.set_weights([rng.normal(size=(5, 3)), rng.normal(size=3)])
+    with softmax.tf.GradientTape() as tape:
+        entropy = keras.losses.sparse_categorical_crossentropy(labels, network(x, training=True))
+        loss = softmax.tf.reduce_mean(entropy) + sum(network.losses)
+    gradients = tape.gradient(loss, network.trainable_variables)
+
+    def loss_at(weights, bias):
+        logits = x.astype(np.float64) @ weights + bias
+        logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        return -logs[np.arange(20), labels].mean() + l2 * (weights**2).sum()
+
+    point, step = [values.astype(np.float64) for values in network.get_weights()], 1e-5
+    for number, gradient in enumerate(gradients):
+        for place in np.ndindex(*gradient.shape):
+            ends = []
+            for sign in (1, -1):
+                moved = [values.copy() for values in point]
+                moved[number][place] += sign * step
+                ends.append(loss_at(*moved))
+            assert float(gradient[place]) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-3, abs=1e-5)
+
+
 def test_softmax_keeps_the_weights_of_its_best_epoch():
     """Whether patience ends it or the epochs run out before."""
     train, validation = learnable(60, 2, seed=0, overlap=6), learnable(41, 2, seed=1, overlap=6)

@@ -13,7 +13,8 @@
     layer2 to layer4 has step 2, and a convolution 1 × 1 with batch norm beside it
 
 21,302,722 parameters with two classes, of which 21,284,672 of the trunk and 1,026 of the head are trainable; a trunk as
-torchvision has it. K. He, X. Zhang, S. Ren, J. Sun: Deep residual learning for image recognition. CVPR 2016, 770-778.
+torchvision has it. On the MFC it was used by zhihanyang2022/gender_audio_classification, as recogx tells (see
+cnn_mfc.py). K. He, X. Zhang, S. Ren, J. Sun: Deep residual learning for image recognition. CVPR 2016, 770-778.
 """
 
 from collections.abc import Sequence
