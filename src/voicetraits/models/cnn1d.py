@@ -9,9 +9,9 @@
     -> dense 256, relu -> softmax                        (classes)
 
 The row goes coefficient by coefficient: 87 frames of the first, then 87 of the second. 449,682 parameters with two
-classes; 449,425 with one sigmoid output, which is how the net is known from projects on speakers of LibriSpeech; no paper
-describes it. Convolutional nets: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document
-recognition. Proc. IEEE 86 (1998), 2278-2324.
+classes; 449,425 with one sigmoid output, which is how the net is known from projects on speakers of LibriSpeech; no
+paper describes it. Convolutional nets: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to
+document recognition. Proc. IEEE 86 (1998), 2278-2324.
 """
 
 import keras

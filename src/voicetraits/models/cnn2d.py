@@ -8,8 +8,8 @@
     -> dense 256, relu -> softmax                                    (classes)
 
 Convolutions are valid, pools same. 61,066 parameters with two classes; 60,809 (60,729 trainable) with one sigmoid
-output, which is how the net is known from projects on speakers of LibriSpeech; no paper describes it. Convolutional nets:
-LeCun et al. 1998, see cnn1d.py; batch norm: S. Ioffe, C. Szegedy: Batch normalization. ICML 2015, 448-456.
+output, which is how the net is known from projects on speakers of LibriSpeech; no paper describes it. Convolutional
+nets: LeCun et al. 1998, see cnn1d.py; batch norm: S. Ioffe, C. Szegedy: Batch normalization. ICML 2015, 448-456.
 """
 
 import keras

@@ -9,8 +9,8 @@
     -> dense 128, relu -> dropout -> softmax                         (classes)
 
 Convolutions and pools are valid. 437,571 parameters (437,379 trainable) with three classes. The order, kernels and
-steps are the original's, https://github.com/sqiyan/DLvoiceclassification (2022; six age groups of Common Voice); it does
-not tell the numbers of filters, which are ours.
+steps are the original's, https://github.com/sqiyan/DLvoiceclassification (2022; six age groups of Common Voice); it
+does not tell the numbers of filters, which are ours.
 """
 
 import keras

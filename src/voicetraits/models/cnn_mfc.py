@@ -8,8 +8,9 @@
     -> dense 64, relu -> dropout -> softmax              (classes)
 
 318,690 parameters with two classes. Learnt with Adam or SGD and a learning rate that falls by a factor (`gamma`) every
-5 epochs; the usual grid is 5, 10 or 20 epochs × `lr` 0.1, 0.01 or 0.001 × `gamma` 0.1, 0.3 or 0.7. The picture is that of
-https://github.com/michaelfranz/recogx (AudioMNIST), whose net has two convolutions of 3 × 3 and twice as many parameters.
+5 epochs; the usual grid is 5, 10 or 20 epochs × `lr` 0.1, 0.01 or 0.001 × `gamma` 0.1, 0.3 or 0.7. The picture is that
+of https://github.com/michaelfranz/recogx (AudioMNIST), whose net has two convolutions of 3 × 3 and twice as many
+parameters.
 """
 
 from typing import Annotated
