@@ -79,11 +79,11 @@ def _says(run: Run, target: str) -> str:
         else ""
     )
     found = f"The best on clips, {name_of(place.best)}, finds {label} least often, in {percent(recall)} of such clips"
-    return f"{found}; {trust}.{_weakest_part(run, target, place.best)}{few}{_rare(run, target)}"
+    return f"{found}; {trust}.{_weakest_part(run, target, place.best)}{few}{too_few(run, target)}"
 
 
-def _rare(run: Run, target: str) -> str:
-    """Which classes have too few speakers for any claim."""
+def too_few(run: Run, target: str) -> str:
+    """Which classes have too few speakers for any claim, in a sentence with a space before it; else nothing."""
     speakers = {name: run.figures["metadata"][target][name]["speakers"] for name in run.classes(target)}
     rare = [
         f"{plural(count_of, 'speaker')} of {name}" for name, count_of in speakers.items() if count_of < _FEW_OF_A_CLASS

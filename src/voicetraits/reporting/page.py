@@ -43,7 +43,8 @@ def in_short(run: Run) -> str:
     found = []
     for target in run.targets:
         place = ranking(run, target)
-        found.append(f"**{target}**: {about_models.headline(place)}. {about_models.beats_baseline(place)}")
+        few = about_models.too_few(run, target)
+        found.append(f"**{target}**: {about_models.headline(place)}. {about_models.beats_baseline(place)}{few}")
         speakers = ranking(run, target, "speakers")
         lead = interval(speakers.uar, speakers.low, speakers.high)
         found.append(f"**{target}**, all clips of a speaker together: {name_of(speakers.best)}, {lead}.")
