@@ -116,11 +116,11 @@ class Model:
         Returns:
             contributions (n, features, classes) and the base (classes,); they add up to 1e-4, as float32 does.
         """
-        shapley, initial = self._forest.predict_shap(self._columns(features), num_threads=1)
+        shapley, _ = self._forest.predict_shap(self._columns(features), num_threads=1)
         raw = np.stack([shapley[name] for name in self._feature_names], axis=1).astype(np.float64)
         probabilities = np.maximum(self.predict_proba(features), _SMALLEST_PROBABILITY)
         if isinstance(self._forest, ydf.RandomForestModel):
-            values = _of_log_probabilities(raw, probabilities, np.maximum(initial, _SMALLEST_PROBABILITY))
+            values = _of_log_probabilities(raw, probabilities)
         else:
             values = _as_logits(raw)  # (n, features, classes)
         values -= values.mean(axis=-1, keepdims=True)
@@ -233,15 +233,18 @@ def _leaf_probabilities(node: ydf.tree.AbstractNode) -> list[Sequence[float]]:
     return _leaf_probabilities(node.neg_child) + _leaf_probabilities(node.pos_child)
 
 
-def _of_log_probabilities(shapley: np.ndarray, probabilities: np.ndarray, base: np.ndarray) -> np.ndarray:
+def _of_log_probabilities(shapley: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """What features add to probabilities -> what they add to their logarithms, in the same proportions.
 
-    The rescale rule of DeepLIFT (Shrikumar et al. 2017): times the slope from `base` to the clip's own probability.
+    The rescale rule of DeepLIFT (Shrikumar et al. 2017): times the slope of the logarithm from the base, which
+    all clips share, to the clip's own probability.
 
     Args:
         shapley: (n, features, classes), which add up to probabilities less base.
-        probabilities, base: (n, classes) and (classes,), above 0.
+        probabilities: (n, classes), above 0.
     """
+    # ydf's own base is off by thousandths under class weights.
+    base = np.maximum(np.median(probabilities - shapley.sum(axis=1), axis=0), _SMALLEST_PROBABILITY)
     change = probabilities - base
     moved = np.abs(change) > 1e-9
     slope = np.where(moved, np.log(probabilities / base) / np.where(moved, change, 1), 1 / base)
