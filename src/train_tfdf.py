@@ -1,4 +1,4 @@
-"""Features and split -> gradient-boosted trees for one target: `python src/train_tfdf.py gender`."""
+"""Features and split -> decision trees for one target: `python src/train_tfdf.py gender`."""
 
 import argparse
 from pathlib import Path

@@ -293,6 +293,31 @@ def in_folds(project, side_of):
     table.to_csv(project.folder / "data/splits.csv", index=False)
 
 
+def test_a_random_forest_takes_the_place_of_boosted_trees(project, run):
+    """The same files with the same columns; a clip is answered and evaluated as of any model."""
+    write_dataset(project.folder)
+    project.set_params(targets=["gender"], train__epochs=2, tfdf__algorithm="random_forest", tfdf__max_depth=16)
+    for model in MODELS:
+        run(f"train_{model}", "gender")
+    run("evaluate")
+    folder = project.folder / "data/models/tfdf/gender"
+    loaded = saved.load(folder / "final")
+    assert loaded.config.params["algorithm"] == "random_forest"
+    assert loaded.calibration.speakers == TEST_CLIPS // 4
+    metrics = project.folder / "metrics/train/tfdf/gender"
+    curves = pd.read_csv(metrics / "curves.csv")
+    assert list(curves) == ["fold", "figure", "side", "step", "value"]
+    assert set(zip(curves["figure"], curves["side"], strict=True)) == {("loss", "val"), ("accuracy", "val")}
+    assert list(curves.loc[curves["figure"] == "loss", "step"]) == list(range(1, 16)), "of each of the 15 trees"
+    for name in ("loss", "accuracy"):
+        assert len(pd.read_csv(metrics / f"plots/metrics/{name}/val.tsv", sep="\t")) == 15
+    assert read_json(project.folder / "metrics/evaluate.json")["gender"]["tfdf"]["clips"]["uar"] > 0.8
+    before = outputs(project)
+    run("train_tfdf", "gender")
+    run("evaluate")
+    assert outputs(project) == before
+
+
 def test_figures_of_folds_are_over_all_speakers(project, run):
     """Each speaker is tested once; the final model learns from all but fold 0's validation speakers."""
     write_dataset(project.folder)

@@ -7,6 +7,7 @@ from voicetraits.models.rows import Rows
 NAMES = ("f0_median_hz", "formant_hz", "flat", "noise_1", "noise_2", "noise_3")
 SOFTMAX = {"lr": 0.05, "epochs": 15, "batch_size": 32, "l2": 0.001, "patience": 10, "balance": "class_weight"}
 TFDF = {
+    "algorithm": "gradient_boosted_trees",
     "num_trees": 20, "max_depth": 3, "shrinkage": 0.2, "subsample": 0.8, "num_candidate_attributes_ratio": 0.5,
     "min_examples": 5, "patience": 10, "balance": "class_weight",
 }  # fmt: skip

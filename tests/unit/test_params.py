@@ -215,6 +215,11 @@ def test_the_projects_own_file_holds_every_section_and_no_other():
             "both",
             r"`tfdf\.balance` is 'both'; allowed: 'none', 'class_weight', 'undersample' or 'overs",
         ),
+        (
+            "tfdf.algorithm",
+            "forest",
+            r"`tfdf\.algorithm` is 'forest'; allowed: 'gradient_boosted_trees' or 'random_forest'$",
+        ),
         ("compute.workers", 0, r"`compute\.workers` is 0; allowed: greater than or equal to 1"),
         ("compute.backend", "spark", r"`compute\.backend` is 'spark'; allowed: 'loky', 'dask' or 'ray'$"),
         ("compute.scheduler", 8786, r"`compute\.scheduler` is 8786; allowed: a valid string$"),
