@@ -29,7 +29,7 @@ from voicetraits.store import ComputeParams, Store
 from voicetraits.tuning.clips import features_of, tuning_folds, without_tested
 from voicetraits.tuning.objective import rows_of, validation_uar
 from voicetraits.tuning.space import TuneParams, read_space, section_of
-from voicetraits.tuning.study import run_study, table, values_of
+from voicetraits.tuning.study import has_diverged, run_study, table, values_of
 from voicetraits.tuning.subject import Subject, on_audio, on_features
 
 STUDIES = Path(".dvc/tmp/tune")
@@ -69,6 +69,11 @@ def main() -> None:
         warm_up_steps=WARM_UP_EPOCHS if len(folds) == 1 else WARM_UP_FOLDS,
         announce=announce,
     )
+    if finished[0].state != TrialState.COMPLETE:
+        raise ParameterError(
+            f"params.yaml: `tune.space.{subject.section}` goes too far: with each of the {len(finished)} settings "
+            f"tried the loss grew beyond all numbers; lower its bounds (`lr` first), or try more (--trials)"
+        )
     print(table(finished))
     best = values_of(finished[0])
     changed = {name: value for name, value in best.items() if subject.now[name] != value}
@@ -124,7 +129,10 @@ def digest_of(
 
 
 def announce(trial: FrozenTrial) -> None:
-    outcome = f"{trial.value:.4f}" if trial.state == TrialState.COMPLETE else "pruned"
+    if has_diverged(trial):
+        outcome = "diverged (the loss grew beyond all numbers)"
+    else:
+        outcome = f"{trial.value:.4f}" if trial.state == TrialState.COMPLETE else "pruned"
     print(f"tune: trial {trial.number}: {outcome} with {values_of(trial)}", flush=True)
 
 

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
 from support.tiny_net import config_of, inputs_of, rows_of, tiny_params, voices
-from voicetraits.errors import ModelError, ParameterError
+from voicetraits.errors import Diverged, ModelError
 from voicetraits.models import net, net_runtime, net_training, saved, voicenet
 from voicetraits.models.checkpoints import Checkpoints
 from voicetraits.models.net_module import Phase
@@ -254,7 +254,7 @@ def test_other_params_go_on_from_nothing(data, store):
 
 
 def test_a_loss_that_is_no_number_names_the_param(data, store):
-    with pytest.raises(ParameterError, match=r"`net.common.lr`, or `lr` of the net, is too large \(1e\+30\).*epoch 0"):
+    with pytest.raises(Diverged, match=r"`net.common.lr`, or `lr` of the net, is too large \(1e\+30\).*epoch 0"):
         fit(data, store, net__common__lr=1e30, net__common__optimizer="sgd")
 
 

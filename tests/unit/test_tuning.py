@@ -16,14 +16,14 @@ from ruamel.yaml import YAML
 import tune
 from support.dataset import write_dataset
 from voicetraits import params
-from voicetraits.errors import DataError, ParameterError
+from voicetraits.errors import DataError, Diverged, ParameterError
 from voicetraits.examples import read_splits
 from voicetraits.features.table import FeatureTable, read_features
 from voicetraits.files import write_csv, write_parquet
 from voicetraits.tuning.clips import features_of, tuning_folds, without_tested
 from voicetraits.tuning.objective import rows_of
 from voicetraits.tuning.space import Choices, Range, read_space
-from voicetraits.tuning.study import run_study, table, values_of
+from voicetraits.tuning.study import has_diverged, run_study, table, values_of
 from voicetraits.tuning.subject import on_features
 
 ROOT = Path(__file__).parents[2]
@@ -135,6 +135,29 @@ def test_hopeless_trials_are_pruned_and_never_the_best(tmp_path):
     assert TrialState.PRUNED in states
     assert states == sorted(states, key=lambda state: state == TrialState.PRUNED)
     assert "pruned" in table(finished)
+
+
+def diverging(values, report):
+    """A loss beyond all numbers on the left half, after a good beginning."""
+    report(0, 0.99)
+    if values["x"] < 0:
+        raise Diverged("too large")
+    return peak(values, report)
+
+
+def test_diverging_trials_count_are_passed_over_and_never_the_best(tmp_path):
+    finished = run(tmp_path, diverging, trials=12, warm_up_steps=9)
+    assert len(finished) == 12
+    diverged = [trial for trial in finished if has_diverged(trial)]
+    assert diverged
+    assert finished[-len(diverged) :] == diverged
+    assert all((values_of(trial)["x"] < 0) == has_diverged(trial) for trial in finished)
+    assert table(finished).endswith(f"{12 - len(diverged)} trials to their end, 0 pruned, {len(diverged)} diverged")
+
+    def must_not_run(values, report):
+        raise AssertionError("nothing is tried again")
+
+    assert tried(run(tmp_path, must_not_run, trials=12)) == tried(finished)
 
 
 def test_one_at_a_time(tmp_path):
@@ -296,6 +319,23 @@ def test_other_data_are_another_study(stub, project, capsys):
     write_csv(splits, project.folder / "data/splits.csv")
     stub("--trials", "2")
     assert capsys.readouterr().out.count("tune: trial") == 2
+
+
+def test_a_trial_that_diverges_does_not_end_the_search(stub, monkeypatch, capsys):
+    original = Stub.fit
+
+    def fit(self, train, validation, *, params, **others):
+        if params.shift > 0:
+            raise Diverged("too large")
+        original(self, train, validation, params=params, **others)
+
+    monkeypatch.setattr(Stub, "fit", fit)
+    with pytest.raises(ParameterError, match=r"`tune\.space\.net\.stub` goes too far: with each of the 1 settings"):
+        stub("--trials", "1")
+    assert stub("--trials", "8", "--write")["shift"] <= 0
+    printed = capsys.readouterr().out
+    assert "tune: trial 0: diverged (the loss grew beyond all numbers) with {'shift': 200.0}" in printed
+    assert printed.count("tune: trial") == 8
 
 
 def test_no_such_model(stub, monkeypatch):

@@ -58,7 +58,7 @@ class Net:
         """Learn; logs loss and UAR of both sides after each epoch.
 
         Raises:
-            ParameterError: the loss is no number any more.
+            Diverged: the loss is no number any more.
             ModelError: ONNX Runtime does not say what Keras says.
         """
         training, front_end = params.training, self._inputs.front_end
