@@ -1,7 +1,8 @@
 """Searches for better settings of a model: `python src/tune.py softmax gender`; `--write` puts them into params.yaml.
 
 Looks at training and validation speakers alone. What it searches is the section `tune` of params.yaml. Interrupted, or
-asked for more trials, it goes on where it stopped, as long as params, data and code are the same.
+asked for more trials, it goes on where it stopped, as long as params, data and code are the same. A trial that does
+badly is given up after a third of its epochs or later; tfdf, which is scored only when it has trained, between folds.
 """
 
 import argparse
@@ -33,8 +34,8 @@ from voicetraits.tuning.study import has_diverged, run_study, table, values_of
 from voicetraits.tuning.subject import Subject, on_audio, on_features
 
 STUDIES = Path(".dvc/tmp/tune")
-#: Epochs of which every trial is sure, and folds.
-WARM_UP_EPOCHS, WARM_UP_FOLDS = 20, 1
+#: Folds of which every trial is sure.
+WARM_UP_FOLDS = 1
 
 
 def main() -> None:
@@ -66,7 +67,7 @@ def main() -> None:
         key=key,
         trials=arguments.trials or settings.trials,
         seed=seed,
-        warm_up_steps=WARM_UP_EPOCHS if len(folds) == 1 else WARM_UP_FOLDS,
+        warm_up_steps=warm_up_epochs(subject.epochs) if len(folds) == 1 else WARM_UP_FOLDS,
         announce=announce,
     )
     if finished[0].state != TrialState.COMPLETE:
@@ -126,6 +127,11 @@ def digest_of(
         digest.update("\0".join(clips["utterance_id"]).encode() + rows.labels.tobytes())
         digest.update(rows.features.tobytes() if isinstance(rows.features, np.ndarray) else inputs.digest.encode())
     return digest.hexdigest()
+
+
+def warm_up_epochs(epochs: int | None) -> int:
+    """Epochs of which every trial is sure, of so many: a third."""
+    return max(1, (epochs or 0) // 3)
 
 
 def announce(trial: FrozenTrial) -> None:

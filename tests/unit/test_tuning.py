@@ -338,6 +338,37 @@ def test_a_trial_that_diverges_does_not_end_the_search(stub, monkeypatch, capsys
     assert printed.count("tune: trial") == 8
 
 
+def learning(trained, epochs):
+    """A `fit` of `Stub` whose UAR after each of so many epochs is already the one of its setting."""
+
+    def fit(self, train, validation, *, params, seed, log):
+        self._threshold = 160 + params.shift
+        trained.append(0)
+        for epoch in range(epochs):
+            log(epoch, {"uar/val": 1 - abs(params.shift) / 1000})
+            trained[-1] = epoch + 1
+
+    return fit
+
+
+@pytest.mark.parametrize("epochs", [2, 8, 13, 100])
+def test_bad_trials_are_given_up_after_a_third_of_the_epochs(stub, project, monkeypatch, capsys, epochs):
+    path, trained = project.folder / "params.yaml", []
+    path.write_text(path.read_text().replace("    epochs: 2\n", f"    epochs: {epochs}\n", 1))
+    monkeypatch.setattr(Stub, "fit", learning(trained, epochs))
+    stub("--trials", "12")
+    given_up = [done for done in trained if done < epochs]
+    assert capsys.readouterr().out.count(": pruned with") == len(given_up) > 0
+    assert max(1, epochs // 3) <= min(given_up) <= epochs / 2
+
+
+def test_a_model_that_tells_nothing_while_it_trains_is_not_given_up(stub, monkeypatch, capsys):
+    monkeypatch.setattr(Stub, "curves", ("loss/val",))
+    monkeypatch.setattr(Stub, "fit", lambda self, *_, params, **__: setattr(self, "_threshold", 160 + params.shift))
+    stub("--trials", "12")
+    assert "12 trials to their end, 0 pruned" in capsys.readouterr().out
+
+
 def test_no_such_model(stub, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["src/tune.py", "mlp", "gender"])
     with pytest.raises(ParameterError, match="there is no model 'mlp'"):

@@ -1,7 +1,7 @@
 """An Optuna study that goes on where it was interrupted, and then is what it would have been.
 
 The sampler (TPE: Bergstra et al. 2011) is seeded anew for each trial, from the seed and the number of trials that are
-finished. What a kill leaves unfinished is tried again. A trial whose loss grows beyond all numbers would do so each time:
+finished. What a kill leaves unfinished is tried again; a trial whose loss grows beyond all numbers would do so again:
 it is finished.
 """
 
