@@ -29,7 +29,7 @@ from voicetraits.splitting import speaker_groups
 from voicetraits.store import ComputeParams, Store
 from voicetraits.tuning.clips import features_of, tuning_folds, without_tested
 from voicetraits.tuning.objective import rows_of, validation_uar
-from voicetraits.tuning.space import TuneParams, read_space, section_of
+from voicetraits.tuning.space import SECTION_OF, TuneParams, read_space
 from voicetraits.tuning.study import has_diverged, run_study, table, values_of
 from voicetraits.tuning.subject import Subject, on_audio, on_features
 
@@ -65,7 +65,7 @@ def main() -> None:
         now=dict(subject.now),
         file=STUDIES / f"{model}-{target}.db",
         key=key,
-        trials=arguments.trials or settings.trials,
+        trials=settings.trials if arguments.trials is None else arguments.trials,
         seed=seed,
         warm_up_steps=warm_up_epochs(subject.epochs) if len(folds) == 1 else WARM_UP_FOLDS,
         announce=announce,
@@ -95,15 +95,10 @@ def subject_of(
     seed: int,
 ) -> Subject:
     """What is tuned: a model on features, or a net on audio."""
-    try:
-        module = import_module(f"voicetraits.models.{model}")
-    except ModuleNotFoundError as error:
-        if error.name != f"voicetraits.models.{model}":
-            raise
-        raise ParameterError(f"there is no model {model!r}; each is a file of src/voicetraits/models/") from None
+    module = import_module(f"voicetraits.models.{model}")
     if model not in NETS:
         features = features_of(metadata, read_features(Path("data/features")))
-        return on_features(section_of(model), module, all_params, features)
+        return on_features(SECTION_OF[model], module, all_params, features)
     compute = params.get(all_params, "compute", ComputeParams)
     return on_audio(
         model,
@@ -146,9 +141,14 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", help="softmax, tfdf or the name of a net")
     parser.add_argument("target", choices=CLASSES)
-    parser.add_argument("--trials", type=int, help="in all, instead of `tune.trials`")
+    parser.add_argument("--trials", type=int, help="in all, 1 or more, instead of `tune.trials`")
     parser.add_argument("--write", action="store_true", help="put the best values into params.yaml")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.model not in SECTION_OF:
+        raise ParameterError(f"there is no model {arguments.model!r}; allowed: {', '.join(SECTION_OF)}")
+    if arguments.trials is not None and arguments.trials < 1:
+        raise ParameterError(f"--trials is {arguments.trials}; allowed: 1 or more")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -266,6 +266,7 @@ def stub(project, monkeypatch):
     module = ModuleType("voicetraits.models.stub")
     module.__file__, module.Params, module.Model = None, Knobs, Stub
     monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(tune.SECTION_OF, "stub", "net.stub")
     monkeypatch.chdir(project.folder)
     path = project.folder / "params.yaml"
     lines = ["net:", "  # A remark.", "  stub:", "    shift: 200.0  # far off", "    epochs: 2", ""]
@@ -369,7 +370,14 @@ def test_a_model_that_tells_nothing_while_it_trains_is_not_given_up(stub, monkey
     assert "12 trials to their end, 0 pruned" in capsys.readouterr().out
 
 
-def test_no_such_model(stub, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["src/tune.py", "mlp", "gender"])
-    with pytest.raises(ParameterError, match="there is no model 'mlp'"):
+@pytest.mark.parametrize("model", ["mlp", "rows", "saved", "net", "softmax_runtime", "mlp.softmax", ""])
+def test_no_such_model(monkeypatch, model):
+    monkeypatch.setattr(sys, "argv", ["src/tune.py", model, "gender"])
+    with pytest.raises(ParameterError, match=f"there is no model '{model}'; allowed: softmax, tfdf, voicenet, dnn, "):
         tune.main()
+
+
+@pytest.mark.parametrize("trials", ["0", "-1"])
+def test_as_many_trials_as_cannot_be(stub, trials):
+    with pytest.raises(ParameterError, match=f"--trials is {trials}; allowed: 1 or more"):
+        stub("--trials", trials)
