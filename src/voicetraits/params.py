@@ -25,6 +25,9 @@ section = pydantic.dataclasses.dataclass(
 #: The type of `seed`: what NumPy, TensorFlow and Yggdrasil all take.
 Seed = Annotated[int, pydantic.Field(ge=0, lt=2**31)]
 
+#: The type of numbers of epochs, clips in a step and the like: what is more is a slip, and too large for the libraries.
+Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
+
 SECTIONS = (
     "corpus", "corpora", "targets", "seed", "extract", "metadata", "featurize", "split",
     "train", "tfdf", "nets", "net", "augment", "calibration",

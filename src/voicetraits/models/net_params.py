@@ -8,7 +8,7 @@ from pydantic import Field
 
 from voicetraits import params
 from voicetraits.models.rows import Balance
-from voicetraits.params import section
+from voicetraits.params import Count, section
 
 
 @section
@@ -19,14 +19,14 @@ class Training:
     lr: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)]
     schedule: Literal["constant", "step", "plateau", "cosine"]
-    step_epochs: Annotated[int, Field(ge=1)]
+    step_epochs: Count
     gamma: Annotated[float, Field(gt=0, lt=1)]
-    epochs: Annotated[int, Field(ge=1)]
-    patience: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
+    epochs: Count
+    patience: Count
+    batch_size: Count
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     balance: Balance
-    threads: Annotated[int, Field(ge=1)]
+    threads: Annotated[int, Field(ge=1, le=256)]
     gpu: bool
     tensorboard: bool
 

@@ -22,7 +22,7 @@ from voicetraits.models import softmax_runtime
 from voicetraits.models.rows import Balance, Rows, balance_train, balance_validation
 from voicetraits.models.saved import Log
 from voicetraits.native_output import held_back
-from voicetraits.params import section
+from voicetraits.params import Count, section
 
 os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's own keras.json says
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # notes on CUDA that nobody need act on
@@ -36,10 +36,10 @@ class Params:
     """The section `train` of params.yaml."""
 
     lr: Annotated[float, Field(gt=0)]
-    epochs: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
+    epochs: Count
+    batch_size: Count
     l2: Annotated[float, Field(ge=0)]
-    patience: Annotated[int, Field(ge=1)]
+    patience: Count
     balance: Balance
 
 

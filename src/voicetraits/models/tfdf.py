@@ -20,7 +20,7 @@ from voicetraits.files import write_csv
 from voicetraits.models.rows import Balance, Rows, balance_train, balance_validation
 from voicetraits.models.saved import Log
 from voicetraits.native_output import held_back
-from voicetraits.params import section
+from voicetraits.params import Count, section
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -38,13 +38,13 @@ _SMALLEST_PROBABILITY = 1e-7
 class Params:
     """The section `tfdf` of params.yaml."""
 
-    num_trees: Annotated[int, Field(ge=1)]
-    max_depth: Annotated[int, Field(ge=1)]
+    num_trees: Annotated[int, Field(ge=1, le=100_000)]
+    max_depth: Annotated[int, Field(ge=1, le=1000)]
     shrinkage: Annotated[float, Field(gt=0, le=1)]
     subsample: Annotated[float, Field(gt=0, le=1)]
     num_candidate_attributes_ratio: Annotated[float, Field(gt=0, le=1)]
-    min_examples: Annotated[int, Field(ge=1)]
-    patience: Annotated[int, Field(ge=1)]
+    min_examples: Count
+    patience: Count
     balance: Balance
 
 
