@@ -270,6 +270,11 @@ def test_a_loss_that_is_no_number_names_the_param(data, store):
         fit(data, store, net__common__lr=1e30, net__common__optimizer="sgd")
 
 
+def test_a_weight_decay_that_is_too_large_is_named_as_well(data, store):
+    with pytest.raises(Diverged, match=r"is too large \(0\.01\), or `weight_decay` there \(1e\+30\): the loss of"):
+        fit(data, store, net__common__weight_decay=1e30)
+
+
 @pytest.mark.slow
 def test_phases_teach_the_layers_that_they_name(data, store, monkeypatch):
     starts = {}

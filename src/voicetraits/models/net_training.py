@@ -75,8 +75,9 @@ def train(
             figures["uar/train"] = learnt["uar"][0]
             if not np.isfinite(list(figures.values())).all():
                 raise Diverged(
-                    f"params.yaml: `net.common.lr`, or `lr` of the net, is too large ({training.lr:g}): the loss of "
-                    f"{model.name} grew beyond all numbers in epoch {epoch}"
+                    f"params.yaml: `net.common.lr`, or `lr` of the net, is too large ({training.lr:g}), or "
+                    f"`weight_decay` there ({training.weight_decay:g}): the loss of {model.name} grew beyond all "
+                    f"numbers in epoch {epoch}"
                 )
             log(epoch, figures)
             progress.note(figures, model.get_weights(), training.step_epochs)
