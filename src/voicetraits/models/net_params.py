@@ -53,9 +53,10 @@ def read_training_and_net(all_params: Mapping[str, Any], name: str, kind: type) 
         ParameterError: a key is missing, unknown or out of range.
     """
     params.get(all_params, "net.common", Training)
-    shared = {field.name for field in fields(Training)}
+    shared = [field.name for field in fields(Training)]
     section_of_net = dict(all_params["net"][name] or {}) if name in all_params["net"] else {}
     otherwise = {key: section_of_net[key] for key in section_of_net if key in shared}
     own = {key: section_of_net[key] for key in section_of_net if key not in shared}
     counts = {"net": {name: {**all_params["net"]["common"], **otherwise}}}
-    return params.get(counts, f"net.{name}", Training), params.get({"net": {name: own}}, f"net.{name}", kind)
+    training = params.get(counts, f"net.{name}", Training)
+    return training, params.get({"net": {name: own}}, f"net.{name}", kind, also=shared)
