@@ -1,7 +1,8 @@
 """Searches for better settings of a model: `python src/tune.py softmax gender`; `--write` puts them into params.yaml.
 
 Looks at training and validation speakers alone. What it searches is the section `tune` of params.yaml. Interrupted, or
-asked for more trials, it goes on where it stopped, as long as params, data and code are the same.
+asked for more trials, it goes on where it stopped, as long as params, data and code are the same. A trial that does
+badly is given up after a third of its epochs or later; tfdf, which is scored only when it has trained, between folds.
 """
 
 import argparse
@@ -28,13 +29,13 @@ from voicetraits.splitting import speaker_groups
 from voicetraits.store import ComputeParams, Store
 from voicetraits.tuning.clips import features_of, tuning_folds, without_tested
 from voicetraits.tuning.objective import rows_of, validation_uar
-from voicetraits.tuning.space import TuneParams, read_space, section_of
-from voicetraits.tuning.study import run_study, table, values_of
+from voicetraits.tuning.space import SECTION_OF, TuneParams, read_space
+from voicetraits.tuning.study import has_diverged, run_study, table, values_of
 from voicetraits.tuning.subject import Subject, on_audio, on_features
 
 STUDIES = Path(".dvc/tmp/tune")
-#: Epochs of which every trial is sure, and folds.
-WARM_UP_EPOCHS, WARM_UP_FOLDS = 20, 1
+#: Folds of which every trial is sure.
+WARM_UP_FOLDS = 1
 
 
 def main() -> None:
@@ -64,11 +65,16 @@ def main() -> None:
         now=dict(subject.now),
         file=STUDIES / f"{model}-{target}.db",
         key=key,
-        trials=arguments.trials or settings.trials,
+        trials=settings.trials if arguments.trials is None else arguments.trials,
         seed=seed,
-        warm_up_steps=WARM_UP_EPOCHS if len(folds) == 1 else WARM_UP_FOLDS,
+        warm_up_steps=warm_up_epochs(subject.epochs) if len(folds) == 1 else WARM_UP_FOLDS,
         announce=announce,
     )
+    if finished[0].state != TrialState.COMPLETE:
+        raise ParameterError(
+            f"params.yaml: `tune.space.{subject.section}` goes too far: with each of the {len(finished)} settings "
+            f"tried the loss grew beyond all numbers; lower its bounds (`lr` first), or try more (--trials)"
+        )
     print(table(finished))
     best = values_of(finished[0])
     changed = {name: value for name, value in best.items() if subject.now[name] != value}
@@ -89,15 +95,10 @@ def subject_of(
     seed: int,
 ) -> Subject:
     """What is tuned: a model on features, or a net on audio."""
-    try:
-        module = import_module(f"voicetraits.models.{model}")
-    except ModuleNotFoundError as error:
-        if error.name != f"voicetraits.models.{model}":
-            raise
-        raise ParameterError(f"there is no model {model!r}; each is a file of src/voicetraits/models/") from None
+    module = import_module(f"voicetraits.models.{model}")
     if model not in NETS:
         features = features_of(metadata, read_features(Path("data/features")))
-        return on_features(section_of(model), module, all_params, features)
+        return on_features(SECTION_OF[model], module, all_params, features)
     compute = params.get(all_params, "compute", ComputeParams)
     return on_audio(
         model,
@@ -123,8 +124,16 @@ def digest_of(
     return digest.hexdigest()
 
 
+def warm_up_epochs(epochs: int | None) -> int:
+    """Epochs of which every trial is sure, of so many: a third."""
+    return max(1, (epochs or 0) // 3)
+
+
 def announce(trial: FrozenTrial) -> None:
-    outcome = f"{trial.value:.4f}" if trial.state == TrialState.COMPLETE else "pruned"
+    if has_diverged(trial):
+        outcome = "diverged (the loss grew beyond all numbers)"
+    else:
+        outcome = f"{trial.value:.4f}" if trial.state == TrialState.COMPLETE else "pruned"
     print(f"tune: trial {trial.number}: {outcome} with {values_of(trial)}", flush=True)
 
 
@@ -132,9 +141,14 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", help="softmax, tfdf or the name of a net")
     parser.add_argument("target", choices=CLASSES)
-    parser.add_argument("--trials", type=int, help="in all, instead of `tune.trials`")
+    parser.add_argument("--trials", type=int, help="in all, 1 or more, instead of `tune.trials`")
     parser.add_argument("--write", action="store_true", help="put the best values into params.yaml")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.model not in SECTION_OF:
+        raise ParameterError(f"there is no model {arguments.model!r}; allowed: {', '.join(SECTION_OF)}")
+    if arguments.trials is not None and arguments.trials < 1:
+        raise ParameterError(f"--trials is {arguments.trials}; allowed: 1 or more")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -9,6 +9,10 @@ class ParameterError(VoicetraitsError):
     """A key or value in params.yaml that is unknown, mistyped or out of range."""
 
 
+class Diverged(ParameterError):
+    """A training whose loss is no number any more: its params are allowed, and lead nowhere."""
+
+
 class DataError(VoicetraitsError):
     """Input that cannot be had, read or trusted."""
 

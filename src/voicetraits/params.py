@@ -4,7 +4,7 @@ Each section's dataclass lives in the module that uses it, so that a new key in 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -24,6 +24,9 @@ section = pydantic.dataclasses.dataclass(
 
 #: The type of `seed`: what NumPy, TensorFlow and Yggdrasil all take.
 Seed = Annotated[int, pydantic.Field(ge=0, lt=2**31)]
+
+#: The type of numbers of epochs, clips in a step and the like: what is more is a slip, and too large for the libraries.
+Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
 
 SECTIONS = (
     "corpus", "corpora", "targets", "seed", "extract", "metadata", "featurize", "split",
@@ -54,8 +57,11 @@ def load(path: Path | str = "params.yaml") -> dict[str, Any]:
     return params
 
 
-def get(params: Mapping[str, Any], key: str, kind: type[T]) -> T:
+def get(params: Mapping[str, Any], key: str, kind: type[T], also: Sequence[str] = ()) -> T:
     """The value at a dotted key (`corpora.demo`, `seed`) as `kind`: a dataclass made by `section`, or a plain type.
+
+    Args:
+        also: names of keys that may stand there and are read by others; a message about an unknown key names them too.
 
     Raises:
         ParameterError: the key is missing, or its value is not what `kind` allows; the message names the key.
@@ -71,7 +77,7 @@ def get(params: Mapping[str, Any], key: str, kind: type[T]) -> T:
         # As JSON, strict mode takes a list for a tuple and a mapping for a section, and still no text for a number.
         return pydantic.TypeAdapter(kind).validate_json(json.dumps(value, default=str), strict=True)
     except pydantic.ValidationError as error:
-        raise ParameterError(_explain(key, kind, error)) from None
+        raise ParameterError(_explain(key, kind, error, also)) from None
 
 
 #: What pydantic says in the words of JSON.
@@ -84,12 +90,13 @@ _ALLOWED = {
 }
 
 
-def _explain(key: str, kind: type, error: pydantic.ValidationError) -> str:
+def _explain(key: str, kind: type, error: pydantic.ValidationError, also: Sequence[str]) -> str:
     """The first problem as one line; an unknown key before a missing one, of which it is mostly the misspelling."""
     problem = min(error.errors(), key=lambda problem: problem["type"] == "missing")
     place = ".".join([key, *(str(part) for part in problem["loc"])])
     if problem["type"] == "unexpected_keyword_argument":
-        known = [f"{key}.{name}" for name in getattr(kind, "__dataclass_fields__", ())]  # inherited ones among them
+        own = getattr(kind, "__dataclass_fields__", ())  # inherited ones among them
+        known = [f"{key}.{name}" for name in (*own, *also)]
         return _unknown(Path("params.yaml"), place, known)
     if problem["type"] == "missing":
         return f"params.yaml: `{place}` is missing; git has the file with every key and its meaning"

@@ -91,7 +91,8 @@ def split_speakers(
         age_bins: which classes age has.
 
     Raises:
-        DataError: no target is left, or a class cannot stand on every side because its speakers share clips.
+        DataError: no target is left, there are more folds than speakers, or a class cannot stand on every side because
+            its speakers share clips.
     """
     groups = speaker_groups(metadata, clips)
     if params.strategy == "audiomnist":
@@ -111,6 +112,8 @@ def split_speakers(
         else:
             kept, left_out = _choose_classes(classes[target], names, groups, params.min_speakers_per_class)
             strata = {speaker: stratum for speaker, stratum in strata.items() if stratum.name in kept}
+            if params.strategy == "speaker_kfold" and len(kept) > 1:
+                _check_folds(strata, groups, params.folds, target)
             make = {"holdout": _holdout, "speaker_kfold": _speaker_kfold}[params.strategy]
             folds = make(strata, groups, params, seed) if len(kept) > 1 else {}
             reason = "fewer than two classes are left"
@@ -203,6 +206,15 @@ def _choose_classes(
             continue
         notes.append(f"class {name} is left out: {reason}")
     return kept, notes
+
+
+def _check_folds(strata: Mapping[str, Stratum], groups: Mapping[str, str], folds: int, target: str) -> None:
+    """Before the work, which grows with the folds."""
+    if folds > (independent := len({groups[speaker] for speaker in strata})):
+        raise DataError(
+            f"{target}: `split.folds` is {folds}, but there are {independent} speakers to test (those who share a clip "
+            f"count as one), so in some folds no speaker is left to test; lower `split.folds`, or take more archives"
+        )
 
 
 def _check_sides(sides: Mapping[str, str], strata: Mapping[str, Stratum], where: str, *, needed: Sequence[str]) -> None:

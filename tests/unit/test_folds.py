@@ -1,5 +1,7 @@
 """Folds: of speakers, each tested once; and between sources, in both directions."""
 
+import time
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -150,8 +152,26 @@ def test_a_small_class_is_trained_on_in_each_fold_and_tested_in_some():
 
 
 def test_more_folds_than_speakers_is_an_error():
-    with pytest.raises(DataError, match=r"gender, fold \d+: no speaker is left to test; lower `split.folds`"):
+    with pytest.raises(
+        DataError, match=r"`split.folds` is 11, but there are 10 .* no speaker is left to test; lower `spl"
+    ):
         folds_of(*corpus(*people(5, 5)), folds=11, val_share=0.2)
+    with pytest.raises(DataError, match=r"gender, fold \d+: no speaker is left to test; lower `split.folds`"):
+        folds_of(*corpus(*people(5, 5)), folds=10, val_share=0.2)
+
+
+def test_speakers_who_share_a_clip_are_tested_in_one_fold_and_count_as_one():
+    metadata, clips = corpus(*people(6, 6))
+    clips = share_clip(clips, "female000-0/0", "female001-0/0")
+    with pytest.raises(DataError, match="is 12, but there are 11 speakers to test"):
+        folds_of(metadata, clips, folds=12)
+
+
+def test_a_million_folds_are_refused_at_once():
+    start = time.perf_counter()
+    with pytest.raises(DataError, match="is 1000000, but there are 10 speakers"):
+        folds_of(*corpus(*people(5, 5)), folds=1_000_000)
+    assert time.perf_counter() - start < 5
 
 
 def test_counts_of_each_fold():

@@ -53,6 +53,7 @@ def test_shapes_are_those_of_the_originals():
     assert mfcc_image.FrontEnd().shape == (40, 87)
     assert mfc_image.FrontEnd().shape == (98, 12, 3)
     assert signal_windows.FrontEnd().shape == (None, 2000)
+    assert spectral_statistics.FrontEnd().shape == (292,)
 
 
 @pytest.mark.parametrize("name", sorted(MODULES.keys() - set(OF_ALL_LENGTHS)))

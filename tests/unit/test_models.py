@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 
 from support.classifiers import NAMES, SOFTMAX, TFDF, learnable
-from voicetraits.errors import ModelError, ParameterError
+from voicetraits.errors import Diverged, ModelError
 from voicetraits.models import saved, softmax, tfdf
 from voicetraits.models.softmax import keras
 
@@ -272,7 +272,7 @@ def test_softmax_says_nothing_where_validation_lacks_a_class():
 
 
 def test_softmax_that_diverges_says_so():
-    with pytest.raises(ParameterError, match=r"`train\.lr` or `train\.l2` is too large: the loss grew beyond all"):
+    with pytest.raises(Diverged, match=r"`train\.lr` or `train\.l2` is too large: the loss grew beyond all"):
         fit("softmax", learnable(60, 2, seed=0), learnable(60, 2, seed=1), lr=1e30)
 
 

@@ -136,6 +136,10 @@ def test_a_net_may_have_a_key_of_common_otherwise():
     [
         ({"lr": -1.0}, r"`net.voicenet.lr` is -1.0; allowed: greater than 0"),
         ({"schedule": "linear"}, r"`net.voicenet.schedule` is 'linear'; allowed: .*'cosine'"),
+        (
+            {"epoch": 3},
+            r"key `net.voicenet.epoch`; did you mean `net.voicenet.epochs`\? allowed: .*\.batch_size",
+        ),
         ({"chanels": 3}, r"unknown key `net.voicenet.chanels`; did you mean `net.voicenet.channels`"),
         ({"mel_bands": 63}, r"`net.voicenet.mel_bands` is 63; allowed: a multiple of 4"),
     ],

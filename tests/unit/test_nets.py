@@ -2,18 +2,22 @@
 
 import json
 from functools import cache
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
 from support.tiny_net import config_of, inputs_of, rows_of, tiny_params, voices
-from voicetraits.errors import ModelError, ParameterError
-from voicetraits.models import net, net_runtime, net_training, saved, voicenet
+from voicetraits import params as params_of
+from voicetraits.errors import Diverged, ModelError
+from voicetraits.models import net, net_params, net_runtime, net_training, saved, voicenet
 from voicetraits.models.checkpoints import Checkpoints
 from voicetraits.models.net_module import Phase
 from voicetraits.models.net_training import keras
 
+ROOT = Path(__file__).parents[2]
 SIZES = {"train": 64, "val": 24, "test": 24}
 
 
@@ -253,9 +257,22 @@ def test_other_params_go_on_from_nothing(data, store):
     assert len(list(store.partial.iterdir())) == 2
 
 
+@pytest.mark.parametrize(("name", "epochs"), [("voicenet", 13), ("cnn_mfc", 20), ("resnet34", 8)])
+def test_epochs_are_those_of_the_phases_where_a_net_has_them(name, epochs):
+    module = import_module(f"voicetraits.models.{name}")
+    chosen = net_params.read_training_and_net(params_of.load(ROOT / "params.yaml"), name, module.Params)
+    phases = net.phases_of(module, net_params.NetParams(*chosen, augment=None))
+    assert sum(phase.epochs for phase in phases) == epochs
+
+
 def test_a_loss_that_is_no_number_names_the_param(data, store):
-    with pytest.raises(ParameterError, match=r"`net.common.lr`, or `lr` of the net, is too large \(1e\+30\).*epoch 0"):
+    with pytest.raises(Diverged, match=r"`net.common.lr`, or `lr` of the net, is too large \(1e\+30\).*epoch 0"):
         fit(data, store, net__common__lr=1e30, net__common__optimizer="sgd")
+
+
+def test_a_weight_decay_that_is_too_large_is_named_as_well(data, store):
+    with pytest.raises(Diverged, match=r"is too large \(0\.01\), or `weight_decay` there \(1e\+30\): the loss of"):
+        fit(data, store, net__common__weight_decay=1e30)
 
 
 @pytest.mark.slow

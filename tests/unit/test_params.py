@@ -1,6 +1,8 @@
 """params.yaml: every key and value is checked, and the message names the key and what is allowed."""
 
 import re
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +14,8 @@ from voicetraits.classes import Targets
 from voicetraits.errors import ParameterError
 from voicetraits.evaluation import EvaluateParams
 from voicetraits.features.extractor import FeaturizeParams
-from voicetraits.models import tfdf
+from voicetraits.models import softmax, tfdf
+from voicetraits.models.net_params import Training
 from voicetraits.store import ComputeParams
 
 ROOT = Path(__file__).parents[2]
@@ -220,6 +223,17 @@ def test_the_projects_own_file_holds_every_section_and_no_other():
             "forest",
             r"`tfdf\.algorithm` is 'forest'; allowed: 'gradient_boosted_trees' or 'random_forest'$",
         ),
+        ("tfdf.num_trees", 3_000_000_000, r"`tfdf\.num_trees` is 3000000000; allowed: less than or equal to 100000$"),
+        ("tfdf.max_depth", 3_000_000_000, r"`tfdf\.max_depth` is 3000000000; allowed: less than or equal to 1000$"),
+        ("tfdf.patience", 3_000_000_000, r"`tfdf\.patience` is 3000000000; allowed: less than or equal to 1000000$"),
+        ("train.batch_size", 10**22, r"`train\.batch_size` is 10{22}; allowed: less than or equal to 1000000$"),
+        ("train.patience", 3_000_000_000, r"`train\.patience` is 3000000000; allowed: less than or equal to 1000000$"),
+        ("net.common.threads", 1_000_000, r"`net\.common\.threads` is 1000000; allowed: less than or equal to 256$"),
+        (
+            "net.common.batch_size",
+            10**22,
+            r"batch_size` is 10{22}; allowed: less than or equal to 1000000$",
+        ),
         ("compute.workers", 0, r"`compute\.workers` is 0; allowed: greater than or equal to 1"),
         ("compute.backend", "spark", r"`compute\.backend` is 'spark'; allowed: 'loky', 'dask' or 'ray'$"),
         ("compute.scheduler", 8786, r"`compute\.scheduler` is 8786; allowed: a valid string$"),
@@ -227,8 +241,9 @@ def test_the_projects_own_file_holds_every_section_and_no_other():
 )
 def test_rules_of_the_sections(key, value, message):
     kinds = {"featurize": FeaturizeParams, "evaluate": EvaluateParams, "tfdf": tfdf.Params, "compute": ComputeParams}
-    section, name = key.split(".")
+    kinds |= {"train": softmax.Params, "net.common": Training}
+    section, _, name = key.rpartition(".")
     loaded = params.load(ROOT / "params.yaml")
-    loaded[section][name] = value
+    reduce(getitem, section.split("."), loaded)[name] = value
     with pytest.raises(ParameterError, match=message):
         params.get(loaded, section, kinds[section])

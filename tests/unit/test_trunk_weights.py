@@ -124,7 +124,9 @@ def damaged(folder: Path) -> dict[str, str]:
         "cut.npz": "not a zip file",
         "list.safetensors": "object has no attribute",
         "weights.pth": "a file of the kind .pth",
-        "missing.npz": "No such file",
+        "missing.npz": "it does not exist",
+        "missing": "it does not exist",
+        "missing.pth": "it does not exist",
         "folder": "No such file",
         "small.npz": r"weights of stem_conv1 are of shape \(2, 2, 3, 4\), not \(3, 2, 3, 4\)",
         "nan.npz": "weights of stem_bn1 are not all numbers",
@@ -191,7 +193,7 @@ def test_torchvisions_resnet34_sets_every_layer_of_ours_but_the_head(tmp_path):
 def test_what_cannot_serve_is_a_line_that_names_the_key(tmp_path):
     one = net("resnet34", init=str(tmp_path / "missing.npz"))
     with pytest.raises(
-        ParameterError, match=r"`net\.resnet34\.init` is '.*missing\.npz' \(.*No such file.*\); allowed: none"
+        ParameterError, match=r"`net\.resnet34\.init` is '.*missing\.npz' \(it does not exist\); allowed: none"
     ):
         one.module.initialise(toy(), one.params)
 

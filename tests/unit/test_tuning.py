@@ -16,14 +16,14 @@ from ruamel.yaml import YAML
 import tune
 from support.dataset import write_dataset
 from voicetraits import params
-from voicetraits.errors import DataError, ParameterError
+from voicetraits.errors import DataError, Diverged, ParameterError
 from voicetraits.examples import read_splits
 from voicetraits.features.table import FeatureTable, read_features
 from voicetraits.files import write_csv, write_parquet
 from voicetraits.tuning.clips import features_of, tuning_folds, without_tested
 from voicetraits.tuning.objective import rows_of
 from voicetraits.tuning.space import Choices, Range, read_space
-from voicetraits.tuning.study import run_study, table, values_of
+from voicetraits.tuning.study import has_diverged, run_study, table, values_of
 from voicetraits.tuning.subject import on_features
 
 ROOT = Path(__file__).parents[2]
@@ -137,6 +137,29 @@ def test_hopeless_trials_are_pruned_and_never_the_best(tmp_path):
     assert "pruned" in table(finished)
 
 
+def diverging(values, report):
+    """A loss beyond all numbers on the left half, after a good beginning."""
+    report(0, 0.99)
+    if values["x"] < 0:
+        raise Diverged("too large")
+    return peak(values, report)
+
+
+def test_diverging_trials_count_are_passed_over_and_never_the_best(tmp_path):
+    finished = run(tmp_path, diverging, trials=12, warm_up_steps=9)
+    assert len(finished) == 12
+    diverged = [trial for trial in finished if has_diverged(trial)]
+    assert diverged
+    assert finished[-len(diverged) :] == diverged
+    assert all((values_of(trial)["x"] < 0) == has_diverged(trial) for trial in finished)
+    assert table(finished).endswith(f"{12 - len(diverged)} trials to their end, 0 pruned, {len(diverged)} diverged")
+
+    def must_not_run(values, report):
+        raise AssertionError("nothing is tried again")
+
+    assert tried(run(tmp_path, must_not_run, trials=12)) == tried(finished)
+
+
 def test_one_at_a_time(tmp_path):
     with FileLock(tmp_path / "s.db.lock"), pytest.raises(DataError, match="another process is tuning"):
         run(tmp_path)
@@ -243,6 +266,7 @@ def stub(project, monkeypatch):
     module = ModuleType("voicetraits.models.stub")
     module.__file__, module.Params, module.Model = None, Knobs, Stub
     monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(tune.SECTION_OF, "stub", "net.stub")
     monkeypatch.chdir(project.folder)
     path = project.folder / "params.yaml"
     lines = ["net:", "  # A remark.", "  stub:", "    shift: 200.0  # far off", "    epochs: 2", ""]
@@ -298,7 +322,62 @@ def test_other_data_are_another_study(stub, project, capsys):
     assert capsys.readouterr().out.count("tune: trial") == 2
 
 
-def test_no_such_model(stub, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["src/tune.py", "mlp", "gender"])
-    with pytest.raises(ParameterError, match="there is no model 'mlp'"):
+def test_a_trial_that_diverges_does_not_end_the_search(stub, monkeypatch, capsys):
+    original = Stub.fit
+
+    def fit(self, train, validation, *, params, **others):
+        if params.shift > 0:
+            raise Diverged("too large")
+        original(self, train, validation, params=params, **others)
+
+    monkeypatch.setattr(Stub, "fit", fit)
+    with pytest.raises(ParameterError, match=r"`tune\.space\.net\.stub` goes too far: with each of the 1 settings"):
+        stub("--trials", "1")
+    assert stub("--trials", "8", "--write")["shift"] <= 0
+    printed = capsys.readouterr().out
+    assert "tune: trial 0: diverged (the loss grew beyond all numbers) with {'shift': 200.0}" in printed
+    assert printed.count("tune: trial") == 8
+
+
+def learning(trained, epochs):
+    """A `fit` of `Stub` whose UAR after each of so many epochs is already the one of its setting."""
+
+    def fit(self, train, validation, *, params, seed, log):
+        self._threshold = 160 + params.shift
+        trained.append(0)
+        for epoch in range(epochs):
+            log(epoch, {"uar/val": 1 - abs(params.shift) / 1000})
+            trained[-1] = epoch + 1
+
+    return fit
+
+
+@pytest.mark.parametrize("epochs", [2, 8, 13, 100])
+def test_bad_trials_are_given_up_after_a_third_of_the_epochs(stub, project, monkeypatch, capsys, epochs):
+    path, trained = project.folder / "params.yaml", []
+    path.write_text(path.read_text().replace("    epochs: 2\n", f"    epochs: {epochs}\n", 1))
+    monkeypatch.setattr(Stub, "fit", learning(trained, epochs))
+    stub("--trials", "12")
+    given_up = [done for done in trained if done < epochs]
+    assert capsys.readouterr().out.count(": pruned with") == len(given_up) > 0
+    assert max(1, epochs // 3) <= min(given_up) <= epochs / 2
+
+
+def test_a_model_that_tells_nothing_while_it_trains_is_not_given_up(stub, monkeypatch, capsys):
+    monkeypatch.setattr(Stub, "curves", ("loss/val",))
+    monkeypatch.setattr(Stub, "fit", lambda self, *_, params, **__: setattr(self, "_threshold", 160 + params.shift))
+    stub("--trials", "12")
+    assert "12 trials to their end, 0 pruned" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("model", ["mlp", "rows", "saved", "net", "softmax_runtime", "mlp.softmax", ""])
+def test_no_such_model(monkeypatch, model):
+    monkeypatch.setattr(sys, "argv", ["src/tune.py", model, "gender"])
+    with pytest.raises(ParameterError, match=f"there is no model '{model}'; allowed: softmax, tfdf, voicenet, dnn, "):
         tune.main()
+
+
+@pytest.mark.parametrize("trials", ["0", "-1"])
+def test_as_many_trials_as_cannot_be(stub, trials):
+    with pytest.raises(ParameterError, match=f"--trials is {trials}; allowed: 1 or more"):
+        stub("--trials", trials)

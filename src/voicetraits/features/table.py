@@ -59,7 +59,7 @@ def read_features(folder: Path) -> FeatureTable:
     """Read the functionals below `folder`.
 
     Raises:
-        DataError: they are missing or damaged.
+        DataError: they are missing or damaged, or one is no finite number.
     """
     shards = sorted((folder / "functionals").glob("part-*.parquet"))
     try:
@@ -70,5 +70,19 @@ def read_features(folder: Path) -> FeatureTable:
         raise DataError(f"{folder / _DESCRIPTION} is damaged; run `dvc repro --force featurize`") from None
     if not shards:
         raise DataError(f"{folder} holds no features; run `dvc repro featurize`")
-    values = pa.concat_tables(pq.read_table(shard) for shard in shards).to_pandas()
-    return FeatureTable(values.set_index("utterance_id").sort_index(), params)
+    tables = [pq.read_table(shard) for shard in shards]
+    values = pa.concat_tables(tables).to_pandas().set_index("utterance_id")
+    _check_finite(values, np.repeat(shards, [len(table) for table in tables]))
+    return FeatureTable(values.sort_index(), params)
+
+
+def _check_finite(values: pd.DataFrame, files: Sequence[Path]) -> None:
+    """All at once, which costs nothing; models would learn from others without a word, or blame their own params."""
+    is_finite = np.isfinite(values.to_numpy(np.float32))
+    if is_finite.all():
+        return
+    row, column = np.argwhere(~is_finite)[0]
+    raise DataError(
+        f"{files[row]}: {values.columns[column]} of {values.index[row]} is {values.iat[row, column]}; every feature is "
+        f"a finite number: run `dvc repro --force featurize`, and if it comes again, report it (`make doctor`)"
+    )

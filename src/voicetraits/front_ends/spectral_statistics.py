@@ -43,7 +43,7 @@ class FrontEnd:
 
     @property
     def shape(self) -> tuple[int]:
-        """(290,): as many as `names`."""
+        """(292,): as many as `names`."""
         return (len(self.names),)
 
     @cached_property
@@ -61,7 +61,7 @@ class FrontEnd:
         return tuple(feature.name for features in described for feature in features)
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
-        """(n,) float32, −1 … 1 at 16 kHz → (290,) float32."""
+        """(n,) float32, −1 … 1 at 16 kHz → (292,) float32."""
         analysis = self._analyse(samples)
         return np.concatenate(
             [

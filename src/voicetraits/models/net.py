@@ -19,7 +19,7 @@ from voicetraits.errors import ModelError
 from voicetraits.models import net_runtime
 from voicetraits.models.batches import Batches
 from voicetraits.models.checkpoints import Checkpoints
-from voicetraits.models.net_module import STANDARDISE, Phase
+from voicetraits.models.net_module import STANDARDISE, NetModule, Phase
 from voicetraits.models.net_params import NetParams, Training
 from voicetraits.models.net_training import Predictor, keras, tf, train
 from voicetraits.models.onnx_file import onnx_bytes
@@ -58,7 +58,7 @@ class Net:
         """Learn; logs loss and UAR of both sides after each epoch.
 
         Raises:
-            ParameterError: the loss is no number any more.
+            Diverged: the loss is no number any more.
             ModelError: ONNX Runtime does not say what Keras says.
         """
         training, front_end = params.training, self._inputs.front_end
@@ -69,7 +69,7 @@ class Net:
             modules=[__name__, self._module.__name__],
             versions=self.versions,
         )
-        phases = getattr(self._module, "phases", lambda _: [Phase(training.epochs)])(params.net)
+        phases = phases_of(self._module, params)
         _forget_models(seed)
         strategy = _strategy()
         with strategy.scope():
@@ -123,6 +123,11 @@ class Net:
                 f"{self._name} says as ONNX something else than in Keras (largest difference {difference:.2g}, "
                 f"allowed: {_TOLERANCE:g}): ONNX does a layer otherwise, or what it says changes with padding"
             )
+
+
+def phases_of(module: NetModule, params: NetParams) -> Sequence[Phase]:
+    """How a net is trained, in parts: as its module says, else all layers for `epochs`."""
+    return getattr(module, "phases", lambda _: [Phase(params.training.epochs)])(params.net)
 
 
 def load_keras(folder: Path) -> keras.Model:

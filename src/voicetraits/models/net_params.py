@@ -8,7 +8,7 @@ from pydantic import Field
 
 from voicetraits import params
 from voicetraits.models.rows import Balance
-from voicetraits.params import section
+from voicetraits.params import Count, section
 
 
 @section
@@ -19,14 +19,14 @@ class Training:
     lr: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)]
     schedule: Literal["constant", "step", "plateau", "cosine"]
-    step_epochs: Annotated[int, Field(ge=1)]
+    step_epochs: Count
     gamma: Annotated[float, Field(gt=0, lt=1)]
-    epochs: Annotated[int, Field(ge=1)]
-    patience: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
+    epochs: Count
+    patience: Count
+    batch_size: Count
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     balance: Balance
-    threads: Annotated[int, Field(ge=1)]
+    threads: Annotated[int, Field(ge=1, le=256)]
     gpu: bool
     tensorboard: bool
 
@@ -53,9 +53,10 @@ def read_training_and_net(all_params: Mapping[str, Any], name: str, kind: type) 
         ParameterError: a key is missing, unknown or out of range.
     """
     params.get(all_params, "net.common", Training)
-    shared = {field.name for field in fields(Training)}
+    shared = [field.name for field in fields(Training)]
     section_of_net = dict(all_params["net"][name] or {}) if name in all_params["net"] else {}
     otherwise = {key: section_of_net[key] for key in section_of_net if key in shared}
     own = {key: section_of_net[key] for key in section_of_net if key not in shared}
     counts = {"net": {name: {**all_params["net"]["common"], **otherwise}}}
-    return params.get(counts, f"net.{name}", Training), params.get({"net": {name: own}}, f"net.{name}", kind)
+    training = params.get(counts, f"net.{name}", Training)
+    return training, params.get({"net": {name: own}}, f"net.{name}", kind, also=shared)

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import recall_score
 from tqdm import tqdm
 
-from voicetraits.errors import ParameterError
+from voicetraits.errors import Diverged
 from voicetraits.models.batches import Batches
 from voicetraits.models.checkpoints import Checkpoints
 from voicetraits.models.net_module import Phase
@@ -47,7 +47,7 @@ def train(
         key: of the checkpoint, which stands for all that decides what comes out.
 
     Raises:
-        ParameterError: the loss is no number any more.
+        Diverged: the loss is no number any more.
     """
     training, classes = params.training, model.output_shape[-1]
     can_learn = {layer.name for layer in model.layers if layer.trainable}
@@ -74,9 +74,10 @@ def train(
             figures = {"loss/train": learnt["loss"][0], **_validate(predictor, validation_batches)}
             figures["uar/train"] = learnt["uar"][0]
             if not np.isfinite(list(figures.values())).all():
-                raise ParameterError(
-                    f"params.yaml: `net.common.lr`, or `lr` of the net, is too large ({training.lr:g}): the loss of "
-                    f"{model.name} grew beyond all numbers in epoch {epoch}"
+                raise Diverged(
+                    f"params.yaml: `net.common.lr`, or `lr` of the net, is too large ({training.lr:g}), or "
+                    f"`weight_decay` there ({training.weight_decay:g}): the loss of {model.name} grew beyond all "
+                    f"numbers in epoch {epoch}"
                 )
             log(epoch, figures)
             progress.note(figures, model.get_weights(), training.step_epochs)

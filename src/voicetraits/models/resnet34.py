@@ -29,7 +29,7 @@ from voicetraits.front_ends import mfc_image
 from voicetraits.models.layers import batch_norm, class_probabilities, clip_input
 from voicetraits.models.net_module import Phase
 from voicetraits.models.trunk_weights import copy_trunk
-from voicetraits.params import section
+from voicetraits.params import Count, section
 
 _HEAD = "softmax"
 _NO_INIT = "none"
@@ -43,8 +43,8 @@ class Params:
     """The section `net.resnet34` of params.yaml."""
 
     init: Annotated[str, Field(min_length=1)]
-    head_epochs: Annotated[int, Field(ge=0)]
-    all_epochs: Annotated[int, Field(ge=1)]
+    head_epochs: Annotated[int, Field(ge=0, le=1_000_000)]
+    all_epochs: Count
     all_lr_factor: Annotated[float, Field(gt=0, le=1)]
 
 

@@ -16,13 +16,13 @@ import pandas as pd
 from pydantic import Field
 from sklearn.metrics import recall_score
 
-from voicetraits.errors import ParameterError
+from voicetraits.errors import Diverged
 from voicetraits.files import write_csv
 from voicetraits.models import softmax_runtime
 from voicetraits.models.rows import Balance, Rows, balance_train, balance_validation
 from voicetraits.models.saved import Log
 from voicetraits.native_output import held_back
-from voicetraits.params import section
+from voicetraits.params import Count, section
 
 os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's own keras.json says
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # notes on CUDA that nobody need act on
@@ -36,10 +36,10 @@ class Params:
     """The section `train` of params.yaml."""
 
     lr: Annotated[float, Field(gt=0)]
-    epochs: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
+    epochs: Count
+    batch_size: Count
     l2: Annotated[float, Field(ge=0)]
-    patience: Annotated[int, Field(ge=1)]
+    patience: Count
     balance: Balance
 
 
@@ -56,7 +56,11 @@ class Model:
         self._learnt: softmax_runtime.Model | None = None
 
     def fit(self, train: Rows, validation: Rows, *, params: Params, seed: int, log: Log) -> None:
-        """Learn; logs loss and UAR of both sides after each epoch."""
+        """Learn; logs loss and UAR of both sides after each epoch.
+
+        Raises:
+            Diverged: the loss is no number any more.
+        """
         _make_deterministic(seed)
         mean = train.features.mean(axis=0, dtype=np.float64)
         scale = train.features.std(axis=0, dtype=np.float64)
@@ -121,7 +125,7 @@ class _Logger(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         figures = {"loss/train": logs["loss"], "loss/val": logs["val_loss"]}
         if not np.isfinite(list(figures.values())).all():
-            raise ParameterError("params.yaml: `train.lr` or `train.l2` is too large: the loss grew beyond all numbers")
+            raise Diverged("params.yaml: `train.lr` or `train.l2` is too large: the loss grew beyond all numbers")
         for side, (x, labels) in self._sides.items():
             predicted = self.model(x).numpy().argmax(axis=1)
             # Over the classes that occur: a small validation side may lack one.

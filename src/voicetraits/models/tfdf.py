@@ -21,7 +21,7 @@ from voicetraits.files import write_csv
 from voicetraits.models.rows import Balance, Rows, balance_train, balance_validation
 from voicetraits.models.saved import Log
 from voicetraits.native_output import held_back
-from voicetraits.params import section
+from voicetraits.params import Count, section
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -40,13 +40,13 @@ class Params:
     """The section `tfdf` of params.yaml. A random forest does not read `shrinkage` and `patience`."""
 
     algorithm: Literal["gradient_boosted_trees", "random_forest"]
-    num_trees: Annotated[int, Field(ge=1)]
-    max_depth: Annotated[int, Field(ge=1)]
+    num_trees: Annotated[int, Field(ge=1, le=100_000)]
+    max_depth: Annotated[int, Field(ge=1, le=1000)]
     shrinkage: Annotated[float, Field(gt=0, le=1)]
     subsample: Annotated[float, Field(gt=0, le=1)]
     num_candidate_attributes_ratio: Annotated[float, Field(gt=0, le=1)]
-    min_examples: Annotated[int, Field(ge=1)]
-    patience: Annotated[int, Field(ge=1)]
+    min_examples: Count
+    patience: Count
     balance: Balance
 
 

@@ -53,6 +53,8 @@ def _from_folder(folder: Path, layers: list[keras.layers.Layer]) -> list[list[np
 
 def _from_file(path: Path, layers: list[keras.layers.Layer]) -> list[list[np.ndarray]]:
     read = {".safetensors": read_safetensors, ".npz": _read_npz}.get(path.suffix)
+    if not path.exists():
+        raise ValueError("it does not exist")
     if read is None:
         raise ValueError(f"a file of the kind {path.suffix or 'without a suffix'}")
     arrays = {name.replace(".", "_"): array for name, array in read(path).items()}

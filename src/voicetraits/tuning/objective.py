@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from voicetraits.features.table import FeatureTable
     from voicetraits.net_inputs import NetInputs
 
-#: With one fold, its progress is reported every so many epochs; with several, after each fold.
-_EPOCHS_BETWEEN_REPORTS = 5
+#: With one fold, progress is reported so many times in today's epochs, if it has so many; with several, after each.
+_REPORTS = 20
 
 
 def validation_uar(
@@ -29,9 +29,13 @@ def validation_uar(
 ) -> Objective:
     """An objective for `run_study`: mean over the folds of the UAR on clips.
 
+    A model that tells no `uar/val` while it trains, such as tfdf, reports between folds alone.
+
     Args:
         folds: clips to learn from and clips to score on, as `tuning_folds` gives them.
     """
+
+    epochs_between_reports = max(1, (subject.epochs or 0) // _REPORTS)
 
     def objective(values: Mapping[str, Any], report: Callable[[int, float], None]) -> float:
         chosen = subject.params_with(all_params, values)
@@ -41,7 +45,7 @@ def validation_uar(
             classifier = subject.new_model(chosen, inputs, classes)
 
             def log(step: int, figures: Mapping[str, float]) -> None:
-                if len(folds) == 1 and "uar/val" in figures and step % _EPOCHS_BETWEEN_REPORTS == 0:
+                if len(folds) == 1 and "uar/val" in figures and step % epochs_between_reports == 0:
                     report(step, figures["uar/val"])
 
             classifier.fit(train, validation, params=chosen, seed=seed, log=log)

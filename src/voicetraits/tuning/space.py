@@ -8,6 +8,7 @@ from pydantic import Field
 
 from voicetraits import params
 from voicetraits.errors import ParameterError
+from voicetraits.models.net_names import NETS
 from voicetraits.params import section
 from voicetraits.tuning.subject import Subject
 
@@ -80,9 +81,8 @@ class Choices:
 Space = dict[str, Range | Choices]
 
 
-def section_of(model: str) -> str:
-    """The section of params.yaml that a model reads."""
-    return {"softmax": "train", "tfdf": "tfdf"}.get(model, f"net.{model}")
+#: Models that can be tuned: the section of params.yaml that each reads.
+SECTION_OF = {"softmax": "train", "tfdf": "tfdf", **{net: f"net.{net}" for net in NETS}}
 
 
 def read_space(all_params: Mapping[str, Any], subject: Subject) -> Space:

@@ -1,7 +1,8 @@
 """An Optuna study that goes on where it was interrupted, and then is what it would have been.
 
 The sampler (TPE: Bergstra et al. 2011) is seeded anew for each trial, from the seed and the number of trials that are
-finished. What a kill leaves unfinished is tried again.
+finished. What a kill leaves unfinished is tried again; a trial whose loss grows beyond all numbers would do so again:
+it is finished.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,15 +14,16 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
 
-from voicetraits.errors import DataError
+from voicetraits.errors import DataError, Diverged
 from voicetraits.tuning.space import Space
 
 #: Trials drawn at random before TPE takes over, and before any is pruned.
 _STARTUP_TRIALS, _UNPRUNED_TRIALS = 8, 5
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-_VALUES = "values"
+_VALUES, _DIVERGED = "values", "diverged"
 
-#: Scores a setting: (values, report) -> UAR. `report(step, uar)` says how it goes, and ends a hopeless trial.
+#: Scores a setting: (values, report) -> UAR. `report(step, uar)` says how it goes, and ends a hopeless trial;
+#: `Diverged` ends one as well.
 Objective = Callable[[Mapping[str, Any], Callable[[int, float], None]], float]
 
 
@@ -47,7 +49,7 @@ def run_study(
         announce: told of each trial as it finishes.
 
     Returns:
-        The finished trials, the best first, pruned ones last; `values_of` gives what each tried.
+        The finished trials, the best first, pruned and diverged ones last; `values_of` gives what each tried.
 
     Raises:
         DataError: another process is at it.
@@ -92,6 +94,10 @@ def _run_trial(study: optuna.Study, objective: Objective, space: Space) -> Froze
         uar = objective(values, report)
     except optuna.TrialPruned:
         return study.tell(trial, state=TrialState.PRUNED)
+    except Diverged:
+        # To the sampler a pruned trial is a bad one, where a failed one would be none at all.
+        trial.set_user_attr(_DIVERGED, True)
+        return study.tell(trial, state=TrialState.PRUNED)
     return study.tell(trial, uar)
 
 
@@ -100,13 +106,18 @@ def values_of(trial: FrozenTrial) -> dict[str, Any]:
     return trial.user_attrs[_VALUES]
 
 
+def has_diverged(trial: FrozenTrial) -> bool:
+    """Whether its loss grew beyond all numbers."""
+    return trial.user_attrs.get(_DIVERGED, False)
+
+
 def _rank(trial: FrozenTrial) -> tuple[bool, float, int]:
-    """Pruned trials after all others, whatever they had reached; of equals the first."""
+    """Pruned and diverged trials after all others, whatever they had reached; of equals the first."""
     return trial.state == TrialState.PRUNED, -(trial.value or 0.0), trial.number
 
 
 def table(finished: Sequence[FrozenTrial], most: int = 10) -> str:
-    """The best trials, for people."""
+    """The best trials, for people; one at least must have come to its end."""
     complete = [trial for trial in finished if trial.state == TrialState.COMPLETE]
     names = [*values_of(complete[0])]
     rows = [["trial", "uar", *names]]
@@ -116,4 +127,6 @@ def table(finished: Sequence[FrozenTrial], most: int = 10) -> str:
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join([*lines, f"{len(complete)} trials to their end, {len(finished) - len(complete)} pruned"])
+    diverged = sum(map(has_diverged, finished))
+    counts = f"{len(complete)} trials to their end, {len(finished) - len(complete) - diverged} pruned"
+    return "\n".join([*lines, f"{counts}, {diverged} diverged" if diverged else counts])

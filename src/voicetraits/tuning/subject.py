@@ -29,6 +29,7 @@ class Subject:
         now: each key that may be tried, with its value today.
         modules: whose code may change the results.
         versions: distributions whose release may change them.
+        epochs: of a training today, if it tells `uar/val` after each; None if it tells nothing until its end.
         read: the whole of params.yaml → the model's params.
         inputs: the model's params → what it sees of all clips.
         new_model: (params, inputs, number of classes) → an untrained model.
@@ -38,6 +39,7 @@ class Subject:
     now: Mapping[str, Any]
     modules: Sequence[str]
     versions: Sequence[str]
+    epochs: int | None
     read: Callable[[Mapping[str, Any]], Any]
     inputs: Callable[[Any], "FeatureTable | NetInputs"]
     new_model: Callable[[Any, "FeatureTable | NetInputs", int], Classifier]
@@ -61,11 +63,13 @@ def on_features(section: str, module: ModuleType, all_params: Mapping[str, Any],
     def read(everything: Mapping[str, Any]) -> Any:
         return params.get(everything, section, module.Params)
 
+    today = read(all_params)
     return Subject(
         section,
-        asdict(read(all_params)),
+        asdict(today),
         [module.Model.__module__],
         module.Model.versions,
+        today.epochs if "uar/val" in module.Model.curves else None,
         read,
         inputs=lambda _: features,
         new_model=lambda _, inputs, classes: module.Model(classes=classes, feature_names=inputs.names),
@@ -91,7 +95,7 @@ def on_audio(
     # TensorFlow takes seconds to load.
     from voicetraits.augmentation.params import AugmentParams
     from voicetraits.models.checkpoints import Checkpoints
-    from voicetraits.models.net import Net, start_tensorflow
+    from voicetraits.models.net import Net, phases_of, start_tensorflow
     from voicetraits.models.net_params import NetParams, Training, read_training_and_net
     from voicetraits.net_inputs import Augmentation, prepare
 
@@ -115,7 +119,8 @@ def on_audio(
     shared = {field.name: getattr(today.training, field.name) for field in fields(Training)}
     now = {key: value for key, value in {**shared, **asdict(today.net)}.items() if key not in _NOT_TRIED}
     modules = [module.__name__, Net.__module__]
-    return Subject(f"net.{name}", now, modules, Net.versions, read, inputs, new_model)
+    epochs = sum(phase.epochs for phase in phases_of(module, today))
+    return Subject(f"net.{name}", now, modules, Net.versions, epochs, read, inputs, new_model)
 
 
 def _replaced(content: Mapping[str, Any], section: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:
