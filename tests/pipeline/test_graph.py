@@ -74,11 +74,16 @@ def test_git_holds_the_figures_and_not_the_data(finished: DvcProject):
 
 
 def test_a_second_run_runs_nothing_in_three_seconds(finished: DvcProject):
-    printed = finished.dvc("repro")
-    assert (printed.ran, printed.cached) == ([], [])
-    assert printed.stdout.endswith("Data and pipelines are up to date.\n")
-    # Of processor time: the machine may be busy with something else.
-    assert printed.cpu_seconds < 3
+    seconds = []
+    for _ in range(3):
+        printed = finished.dvc("repro")
+        assert (printed.ran, printed.cached) == ([], [])
+        assert printed.stdout.endswith("Data and pipelines are up to date.\n")
+        # Of processor time, and the least: the machine may be busy with something else, and slower for that.
+        seconds.append(printed.cpu_seconds)
+        if min(seconds) < 3:
+            return
+    pytest.fail(f"seconds of processor time: {seconds}")
 
 
 @pytest.mark.parametrize("place", [0, pytest.param(-1, marks=pytest.mark.slow)])

@@ -215,6 +215,8 @@ def _learner(params: Params, seed: int, folder: str) -> Any:
             bootstrap_size_ratio=params.subsample,
             winner_take_all=False,  # votes of whole trees make coarser probabilities than the shares in their leaves
             compute_oob_performances=False,  # they are saved with it, and depend on which thread is done first
+            # Else TensorFlow predicts a clip at once, which `ydf` does for us, and at times fails among other models.
+            advanced_arguments=tfdf.keras.AdvancedArguments(infer_prediction_signature=False),
         )
     return tfdf.keras.GradientBoostedTreesModel(
         **common,
