@@ -211,9 +211,7 @@ class Predictor:
 
         A sound up to LONGEST_CLIP_SECONDS is one window. What a call answers is summed up from these.
         """
-        windows = self._whole_or_cut(blocks_of(sound))
-        while some := list(islice(windows, _WINDOWS_AT_A_TIME)):
-            yield from self._judge(some)
+        return self._heard(self._whole_or_cut(blocks_of(sound)))
 
     def _whole_or_cut(self, blocks: Iterator[np.ndarray]) -> Iterator[Window]:
         """A clip as it is, a longer sound in windows."""
@@ -223,7 +221,9 @@ class Predictor:
         return cut(chain(head, blocks), round(WINDOW_SECONDS * SAMPLE_RATE_HZ))
 
     def _windows(self, blocks: Iterator[np.ndarray]) -> Iterator[Heard]:
-        windows = cut(blocks, round(WINDOW_SECONDS * SAMPLE_RATE_HZ))
+        return self._heard(cut(blocks, round(WINDOW_SECONDS * SAMPLE_RATE_HZ)))
+
+    def _heard(self, windows: Iterator[Window]) -> Iterator[Heard]:
         while some := list(islice(windows, _WINDOWS_AT_A_TIME)):
             yield from self._judge(some)
 

@@ -31,7 +31,7 @@ def tidied(samples: np.ndarray) -> np.ndarray:
         samples: (n,) int16 at 16 kHz.
 
     Returns:
-        (m,) int16, m up to n: pauses of it last 0.6 s at most.
+        (m,) int16, m up to n; where silences went, no pause of it is longer than 0.6 s.
     """
     if not len(samples):
         return samples
