@@ -37,9 +37,9 @@ class Origin(NamedTuple):
 
 _DECIMATED = "from samples at 1 kHz, the definition at the full rate; of two peaks as high another may be the mode"
 _EDGES = "the two contours of F0 part at the edges of voicing, where cycles are least alike"
-_FORMANT_STEP = (
-    "every other voiced frame here, all there; in the same frames, another resampler, which in a few of them turns a "
-    "pole into a formant: of F1 that spread wide, the median then moves"
+_FORMANTS = (
+    "frames are rounded to other samples; in the same frames, another resampler, which in a few of them turns a pole "
+    "into a formant: of F1 that spread wide, the median then moves"
 )
 _PAUSES = "there without some 65 ms at each end of the clip, and what sounds for less than 0.1 s is silence"
 _RATES = "the script asks Praat which peaks are voiced, which calls more so, and joins peaks by another rule"
@@ -64,12 +64,12 @@ ORIGINS = {
     "f0_": Origin("Mauch & Dixon 2014"),
     "f0_median": Origin("Mauch & Dixon 2014", "another method than pYIN; pYIN's steps are 0.6 %"),
     "voiced_share": Origin("Mauch & Dixon 2014"),
-    "f1_": Origin("Burg's method", _FORMANT_STEP),
-    "f2_": Origin("Burg's method", _FORMANT_STEP),
-    "f3_": Origin("Burg's method", _FORMANT_STEP),
-    "f4_": Origin("Burg's method", _FORMANT_STEP),
-    "formant_dispersion": Origin("Fitch 1997", _FORMANT_STEP),
-    "vocal_tract": Origin("Reby & McComb 2003", _FORMANT_STEP),
+    "f1_": Origin("Burg's method", _FORMANTS),
+    "f2_": Origin("Burg's method", _FORMANTS),
+    "f3_": Origin("Burg's method", _FORMANTS),
+    "f4_": Origin("Burg's method", _FORMANTS),
+    "formant_dispersion": Origin("Fitch 1997", _FORMANTS),
+    "vocal_tract": Origin("Reby & McComb 2003", _FORMANTS),
     "jitter": Origin("Boersma 1993; Praat", _EDGES),
     "shimmer": Origin("Boersma 1993; Praat", _EDGES),
     "hnr": Origin("Boersma 1993; Praat", "every 30 ms here, every 10 ms there"),

@@ -67,11 +67,13 @@ def decode(
     """Decode a wav, FLAC or MP3 file, whatever its name says, and check that there is something to hear.
 
     Channels are averaged, other rates than 16 kHz resampled (soxr, high quality), then samples are scaled by 32768,
-    rounded to the nearest integer and clipped to the range of int16: 16 kHz mono 16-bit files come out as they are.
+    rounded to the nearest integer, clipped to the range of int16 and freed of the device's offset; 16 kHz mono 16-bit
+    files come out as they are but for the last.
 
     Args:
         content: the file's bytes.
-        silence_dbfs: a clip whose loudest sample is below this level, in dB relative to full scale, is silence.
+        silence_dbfs: a clip whose loudest sample is below this level, in dB relative to full scale and without the
+            offset, is silence.
         effort: that of the archive, to which this file's is added.
 
     Raises:
@@ -92,14 +94,14 @@ def decode(
             rate_hz = file.samplerate
             is_estimate = file.format == "MP3" and not frames.tells_length
             blocks = _Blocks(file, max_duration_seconds, effort)
-            samples = np.concatenate([*at_16_khz(iter(blocks), rate_hz), np.empty(0, np.int16)])
+            samples = centred(np.concatenate([*at_16_khz(iter(blocks), rate_hz), np.empty(0, np.int16)]))
             _check_read(file, blocks.frames, may_lack=mp3.FRAME_SAMPLES if is_estimate else 0)
     except soundfile.LibsndfileError as error:
         raise SetAside(Reason.UNREADABLE, "no whole MP3 frame" if is_mp3 else error.error_string) from None
     duration_seconds = blocks.frames / rate_hz
     if duration_seconds < min_duration_seconds:
         raise SetAside(Reason.TOO_SHORT, f"{duration_seconds:.3f} s, under {min_duration_seconds:g} s")
-    if blocks.peak < 10 ** (silence_dbfs / 20):
+    if blocks.loudest < 10 ** (silence_dbfs / 20):
         raise SetAside(Reason.SILENCE, f"the loudest sample is below {silence_dbfs:g} dBFS")
     return Clip(samples, rate_hz)
 
@@ -113,6 +115,17 @@ def at_16_khz(blocks: Iterator[np.ndarray], rate_hz: float) -> Iterator[np.ndarr
     for block in blocks:
         yield _to_int16(stream.resample_chunk(block))
     yield _to_int16(stream.resample_chunk(np.empty(0, np.float32), last=True))
+
+
+def centred(samples: np.ndarray) -> np.ndarray:
+    """Samples without their mean, which is no sound but the device's offset: (n,) int16 -> (n,) int16.
+
+    It would lie among the lowest frequencies as if a voice had it, and moves F0.
+    """
+    offset = round(float(samples.mean())) if len(samples) else 0
+    if offset == 0:
+        return samples
+    return (samples.astype(np.int32) - offset).clip(-32768, 32767).astype(np.int16)
 
 
 def far_samples(block: np.ndarray) -> int:
@@ -155,13 +168,20 @@ class _Blocks:
     """A file's samples block by block, averaged over the channels: float32, −1 … 1, (frames,) each.
 
     Attributes:
-        frames, peak: how many there were so far, and the largest magnitude among them.
+        frames: how many there were so far.
     """
 
     def __init__(self, file: soundfile.SoundFile, max_duration_seconds: float, effort: Effort | None) -> None:
         self._file, self._max_duration_seconds, self._effort = file, max_duration_seconds, effort
-        self.frames, self.peak = 0, 0.0
+        self.frames = 0
+        self._sum, self._lowest, self._highest = 0.0, 1.0, -1.0
         self._far = 0
+
+    @property
+    def loudest(self) -> float:
+        """Largest distance from the mean so far."""
+        mean = self._sum / self.frames
+        return max(self._highest - mean, mean - self._lowest)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         file = self._file
@@ -178,7 +198,8 @@ class _Blocks:
             if self.frames > self._max_duration_seconds * file.samplerate:
                 raise SetAside(Reason.TOO_LONG, f"over {self._max_duration_seconds:g} s")
             mono = block[:, 0].clip(-1, 1) if file.channels == 1 else block.clip(-1, 1).mean(axis=1)
-            self.peak = max(self.peak, float(np.abs(mono).max()))
+            self._sum += float(mono.sum(dtype=np.float64))
+            self._lowest, self._highest = min(self._lowest, float(mono.min())), max(self._highest, float(mono.max()))
             yield mono
 
 

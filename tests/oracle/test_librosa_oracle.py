@@ -42,6 +42,7 @@ SIGNALS = {
     "pulses, then none": np.r_[pulses(90, 0.5), np.zeros(6000), pulses(160, 0.5)],
     "odd length": wobble()[:9973],
     "in loud noise": glide(130, 330, 0.6) + noise(0.6, seed=4, amplitude=0.4),
+    "on an offset": wobble() + 0.05,
 }
 
 

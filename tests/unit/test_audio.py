@@ -13,7 +13,8 @@ from voicetraits import mp3
 from voicetraits.audio import Clip, decode
 from voicetraits.quarantine import Reason, SetAside
 
-NOISE = np.random.default_rng(5).integers(-32768, 32768, 9600).astype(np.int16)
+NOISE = np.tile([1, -1], 4800) * np.random.default_rng(5).integers(0, 32768, 4800).repeat(2)
+NOISE = np.append(NOISE, [32767, -32768]).astype(np.int16)  # no offset, and full scale
 
 
 def decoded(content: bytes, **changes: float) -> Clip:
@@ -66,6 +67,18 @@ def test_coarse_widths_come_out_about_right(width, tolerance):
     assert np.abs(difference).max() <= tolerance
 
 
+@pytest.mark.parametrize("offset", [-3000, 1, 700])
+@pytest.mark.parametrize("container", ["WAV", "FLAC"])
+def test_the_offset_goes(offset, container):
+    clean = (0.5 * NOISE).astype(np.int16)
+    np.testing.assert_array_equal(decoded(audio_bytes(clean + np.int16(offset), container=container)).samples, clean)
+
+
+def test_no_sample_turns_over_where_an_offset_goes():
+    samples = np.repeat(np.array([32767, -32768], np.int16), [12_000, 8_000])
+    assert decoded(audio_bytes(samples)).samples.tolist() == [32767 - 6553] * 12_000 + [-32768] * 8_000
+
+
 def test_channels_are_averaged():
     left, right = tone(1.0, 200, level=0.5), tone(1.0, 300, level=0.3)
     clip = decoded(audio_bytes(np.stack([left, right], 1), width="FLOAT"))
@@ -74,7 +87,7 @@ def test_channels_are_averaged():
 
 def test_rounds_to_nearest_and_clips_at_full_scale():
     steps = np.array([0.4, 0.6, 1.5, 2.5, -0.6, -1.5, 32766.6, 32767.4, 40000, -32768, -40000, 1e30, -1e30])
-    samples = np.concatenate([steps / 32768, tone(0.6)])
+    samples = np.concatenate([steps, -steps, 32768 * tone(0.6)]) / 32768  # together without an offset
     expected = [0, 1, 2, 2, -1, -2, 32767, 32767, 32767, -32768, -32768, 32767, -32768]
     assert decoded(audio_bytes(samples, width="DOUBLE")).samples[: len(steps)].tolist() == expected
 
@@ -150,6 +163,8 @@ BAD = {
     "too long": (audio_bytes(tone(60.001)), Reason.TOO_LONG),
     "too long, unknown before": (flac_of_unknown_length(tone(60.001)), Reason.TOO_LONG),
     "zero samples": (audio_bytes(np.zeros(16000)), Reason.SILENCE),
+    "an offset alone": (audio_bytes(np.full(16000, 0.3)), Reason.SILENCE),
+    "a quiet tone on an offset": (audio_bytes(QUIET + np.int16(900)), Reason.SILENCE),
     "quiet": (audio_bytes(QUIET), Reason.SILENCE),
     "opposite channels": (audio_bytes(np.stack([tone(1.0), -tone(1.0)], 1), width="FLOAT"), Reason.SILENCE),
 }

@@ -53,16 +53,16 @@ def test_what_has_no_long_silence_stays_as_it_is(samples):
     np.testing.assert_array_equal(tidied(samples), samples)
 
 
-@pytest.mark.parametrize("offset", [0.01, -0.02, 0.3])
+@pytest.mark.parametrize("offset", [0.001, 0.01, -0.02, 0.3])
 def test_an_offset_goes(offset):
     samples = int16(tone(1) + offset)
     assert abs(tidied(samples).mean()) < 1
     np.testing.assert_allclose(tidied(samples), int16(tone(1)), atol=1.5)
 
 
-def test_a_small_offset_stays():
-    samples = int16(tone(1) + 0.004)
-    np.testing.assert_array_equal(tidied(samples), samples)
+def test_nothing_is_taken_off_twice():
+    once = tidied(int16(tone(1) + 0.0123))
+    np.testing.assert_array_equal(tidied(once), once)
 
 
 def test_full_scale_does_not_turn_over():
@@ -82,16 +82,16 @@ def test_what_is_left_are_samples_in_their_order_and_the_loudest_among_them(part
     kept = tidied(samples)
     assert kept.dtype == np.int16
     assert min(len(samples), 0.3 * RATE_HZ) <= len(kept) <= len(samples)
-    if len(kept) < len(samples) * 0.999 and abs(samples.mean()) < 100:
-        assert np.abs(kept).max() == np.abs(samples).max()
-        places = iter(samples.tolist())
+    if len(kept) < len(samples) * 0.999:
+        centred = (samples.astype(int) - round(samples.mean())).clip(-32768, 32767)
+        assert np.abs(kept.astype(int)).max() == np.abs(centred).max()
+        places = iter(centred.tolist())
         assert all(one in places for one in kept.tolist())
 
 
-def test_few_clips_of_people_have_either(mirror):
-    """README says 0.5 %; every one of them has a clear reason."""
+def test_few_clips_of_people_have_long_silences(mirror):
+    """README says 0.5 %."""
     clips = [int16(clip.samples) for _, clip in mirror_clips(mirror, per_archive=100)]
     changed = [(samples, kept) for samples in clips if (kept := tidied(samples)) is not samples]
     assert 0 < len(changed) / len(clips) <= 0.005
-    for samples, kept in changed:
-        assert len(kept) < 0.6 * len(samples) or abs(samples.mean()) > 0.005 * 32768
+    assert all(len(kept) < 0.6 * len(samples) for samples, kept in changed)

@@ -10,9 +10,8 @@ from voicetraits.features.feature import Feature
 from voicetraits.features.low_rate import LowRate
 from voicetraits.features.periodicity import PeriodicityTracker
 
-#: Formants are looked at every so many seconds, harmonicity less often still: medians and means over a clip change by
-#: less than they differ from clip to clip.
-_FORMANT_STEP_SECONDS, _HARMONICITY_STEP_SECONDS = 0.020, 0.030
+#: Harmonicity is looked at every so many seconds: means over a clip change by less than they differ from clip to clip.
+_HARMONICITY_STEP_SECONDS = 0.030
 
 
 def describe() -> list[Feature]:
@@ -57,8 +56,8 @@ class VoiceFeatures:
             (features,) float64 in the order of `describe`, always finite.
         """
         voiced = ~np.isnan(f0_hz)
+        of_formants = np.flatnonzero(voiced)
         # Every so many voiced frames, however short the stretches are.
-        of_formants = np.flatnonzero(voiced)[:: self._frames(_FORMANT_STEP_SECONDS)]
         of_harmonics = np.flatnonzero(voiced)[:: self._frames(_HARMONICITY_STEP_SECONDS)]
         everywhere = np.arange(0, len(samples), self._frames(_HARMONICITY_STEP_SECONDS) * self.hop_length)
         low = self._low_rate(samples)

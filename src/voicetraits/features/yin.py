@@ -33,9 +33,10 @@ def normalised_differences(samples, hop_length, correlation, min_period):  # pra
             value = np.float64(samples[t * hop_length + lag - 1])
             squares[t] = value * value
         row, r = normalised[max(lag - min_period, 0)], correlation[lag]
+        counted = 0.0 if lag == 1 else 1.0  # librosa takes nothing off at lag 1
         for t in range(frames):  # a frame a lane
             lost[t] += squares[t]
-            difference = 2 * (energy[t] - r[t]) - lost[t]
+            difference = 2 * (energy[t] - r[t]) - counted * lost[t]
             cumulated[t] += difference
             row[t] = difference * lag / (cumulated[t] + _TINY)
     differences = np.empty((frames, lags - min_period))
