@@ -38,8 +38,7 @@ class Origin(NamedTuple):
 _DECIMATED = "from samples at 1 kHz, the definition at the full rate; of two peaks as high another may be the mode"
 _EDGES = "the two contours of F0 part at the edges of voicing, where cycles are least alike"
 _FORMANTS = (
-    "frames are rounded to other samples; in the same frames, another resampler, which in a few of them turns a pole "
-    "into a formant: of F1 that spread wide, the median then moves"
+    "another resampler turns a pole into a formant in a few frames: of F1 that spread wide, the median then moves"
 )
 _PAUSES = "there without some 65 ms at each end of the clip, and what sounds for less than 0.1 s is silence"
 _RATES = "the script asks Praat which peaks are voiced, which calls more so, and joins peaks by another rule"

@@ -11,9 +11,8 @@ import opensmile
 from support.definitions import scipy_moments, specprop, utterance_spectrum, voice_table
 from support.praat import PraatClip
 from support.sounds import PARAMS, RATE_HZ
-from support.voice import VOICE, Clip
+from support.voice import Clip
 from voicetraits.bench.rivals import Librosa
-from voicetraits.features import formants
 from voicetraits.features.extractor import FeatureExtractor
 from voicetraits.features.voice_table import TABLE_COLUMNS
 
@@ -152,12 +151,8 @@ def with_praat(clip: Clip) -> Iterator[Comparison]:
     centres, frequencies_hz, bandwidths_hz = praat.formants_hz()
     frames = np.rint(centres / PARAMS.hop_length).astype(int)
     chosen = np.isin(frames, voiced)
-    rate = VOICE._low_rate
-    same = formants.FormantTracker(rate.to_hz)(rate(clip.samples), rate.places(np.rint(centres[chosen]).astype(int)))
-    of_same = formant_features(*same)
     for name, value in formant_features(frequencies_hz[chosen], bandwidths_hz[chosen]).items():
-        yield (name, "Praat, the same frames"), (of_same[name], value)
-        yield (name, "Praat, all voiced frames"), (clip.features[name], value)
+        yield (name, "Praat"), (clip.features[name], value)
     peaks_db = praat.cepstral_peak_db(voiced[::_CEPSTRUM_STEP] * PARAMS.hop_length / RATE_HZ)
     yield ("cpp_mean_db", "Praat"), (clip.features["cpp_mean_db"], peaks_db.mean())
     yield ("cpp_std_db", "Praat"), (clip.features["cpp_std_db"], peaks_db.std())

@@ -8,11 +8,14 @@ import pyarrow as pa
 import pytest
 
 from voicetraits.errors import DataError
+from voicetraits.explaining.class_maps import SaliencyParams
 from voicetraits.explaining.explanation import Data
 from voicetraits.explaining.gradients import keras
 from voicetraits.explaining.net_explanation import FAITHFULNESS, SALIENCY, explain_nets, read_samples
-from voicetraits.explaining.saliency import SaliencyParams
+from voicetraits.explaining.occluding import BANDS as BANDS_OF_SOUND
+from voicetraits.explaining.occluding import STEPS
 from voicetraits.files import write_parquet
+from voicetraits.front_ends import spectral_statistics
 
 BANDS, HIGH, LOW = 16, slice(10, 16), slice(0, 6)
 SETTINGS = SaliencyParams(clips=6, steps=8, masked_share=0.2, random_masks=4)
@@ -30,6 +33,17 @@ def hiss_or_hum_net() -> keras.Model:
     kernel[0, HIGH], kernel[0, LOW] = [-0.02, 0.02], [0.02, -0.02]
     net.get_layer("frames").set_weights([kernel])
     net.get_layer("out").set_weights([np.eye(2, dtype=np.float32)])
+    return net
+
+
+def centroid_net() -> keras.Model:
+    """Sounds whose spectrum lies above 2 kHz are of the second class, as statistics of the whole clip tell."""
+    names = spectral_statistics.FrontEnd().names
+    clip = keras.Input((len(names),), name="clip")
+    net = keras.Model(clip, keras.layers.Dense(2, activation="softmax", name="out")(clip), name="centroid")
+    kernel = np.zeros((len(names), 2), np.float32)
+    kernel[names.index("centroid_mean_hz")] = [-0.001, 0.001]
+    net.get_layer("out").set_weights([kernel, np.array([2, -2], np.float32)])
     return net
 
 
@@ -54,16 +68,18 @@ def project(tmp_path, monkeypatch):
         for number, name in enumerate(names)
     ]
     for fold in ("0", "1"):
-        folder = tmp_path / f"hiss_or_hum/fold-{fold}"
-        folder.mkdir(parents=True)
-        net = hiss_or_hum_net()
-        (folder / "architecture.json").write_text(net.to_json())
-        net.save_weights(folder / "net.weights.h5")
+        for net in (hiss_or_hum_net(), centroid_net()):
+            folder = tmp_path / f"{net.name}/fold-{fold}"
+            folder.mkdir(parents=True)
+            (folder / "architecture.json").write_text(net.to_json())
+            net.save_weights(folder / "net.weights.h5")
     configs = {
         "hiss_or_hum": SimpleNamespace(
             feature_names=("log_mel",), feature_params=FRONT_END, classes=("female", "male")
         ),
-        "other": SimpleNamespace(feature_names=("mfcc_image",), feature_params={}, classes=("female", "male")),
+        "centroid": SimpleNamespace(
+            feature_names=("spectral_statistics",), feature_params={}, classes=("female", "male")
+        ),
     }
     monkeypatch.setattr(
         "voicetraits.explaining.net_explanation.saved.load",
@@ -91,12 +107,26 @@ def test_a_net_on_log_mel_frames_is_explained(project):
     assert set(found.maps) == {"hiss_or_hum"}
 
 
-def test_a_net_that_sees_something_else_is_counted(project):
+def test_a_net_that_sees_something_else_is_explained_by_the_sound(project):
     folder, data = project
-    found = explain_nets("gender", {"other": folder / "other"}, data, SETTINGS, audio=folder / "audio")
-    assert found.figures == {"other": {"not_on_log_mel": 1}}
+    found = explain_nets("gender", {"centroid": folder / "centroid"}, data, SETTINGS, audio=folder / "audio")
+    saliency, faithfulness = found.plots["saliency"], found.plots["faithfulness"]
+    assert tuple(saliency.columns) == SALIENCY
+    assert tuple(faithfulness.columns) == FAITHFULNESS
+    assert set(saliency["method"]) == set(faithfulness["method"]) == {"occlusion"}
+    lost = saliency.set_index(["class", "band"])["value"].unstack()
+    assert lost.loc["female"].idxmax() == 0, "without the hum only hiss is left"
+    assert lost.loc["male"].idxmax() == 7, "without the upper hiss the rest lies lower"
+    assert found.figures == {"centroid": {"occlusion_faithful": 1}}
+    assert len(found.maps["centroid"]) == 2 * STEPS * BANDS_OF_SOUND
+
+
+def test_without_nets_a_chart_still_finds_its_columns(project):
+    folder, data = project
+    found = explain_nets("gender", {}, data, SETTINGS, audio=folder / "audio")
+    assert found.figures == {}
     assert all(table.empty for table in found.plots.values())
-    assert tuple(found.plots["saliency"].columns) == SALIENCY, "a chart without rows still finds its columns"
+    assert tuple(found.plots["saliency"].columns) == SALIENCY
 
 
 def test_samples_of_some_clips(project):

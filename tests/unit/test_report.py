@@ -215,6 +215,7 @@ def test_sections_of_what_some_runs_only_have():
             "faithfulness",
             ("gender", "voicenet", "grad_cam", 0.2, 0.25, 2.0, 1.0, 1.0, 0.5, 1.5),
             ("gender", "voicenet", "integrated_gradients", 0.2, 0.0, 1.0, 1.0, 0.0, -0.5, 0.5),
+            ("gender", "dnn", "occlusion", 0.2, 0.0, 1.0, 1.0, 0.0, -0.25, 0.5),
         ),
         "saliency": rows("saliency", *[("gender", "voicenet", "grad_cam", "female", band, 0.5) for band in range(4)]),
         "stress": rows("stress", *[("telephone", "gender", model, "clips", "uar", 0.875, 0.8, 0.9) for model in UAR]),
@@ -223,20 +224,11 @@ def test_sections_of_what_some_runs_only_have():
     text = page(run)
     assert "Grad-CAM: without the 20 % of the clip that it names" in text
     assert text.count("of the clips it names nothing") == text.count("In 25 % of the clips") == 1
-    assert text.count("the map is faithful") == text.count("the map cannot be trusted") == 1
+    assert "gender, occlusion: without the 20 % of the clip that it names" in text
+    assert text.count("the map is faithful") == 1
+    assert text.count("the map cannot be trusted") == 2
     assert "| telephone | 0.875 | 0.875 | 0.875 | 0.875 |" in text
     assert 'alt="Where nets look, by mel band"' in render(text, pictures(run, SIX))
-
-
-def test_nets_that_no_map_explains_are_named():
-    run = made_up()
-    run.figures["explain"]["gender"] = {"nets": {"dnn": {"not_on_log_mel": 1}, "voicenet": {"grad_cam_faithful": 1}}}
-    said = about_models.nets(run)
-    assert said == (
-        "No such map is drawn of nets that see something else than log-mel frames (`dnn`): what they look at is not "
-        "explained here."
-    )
-    assert said in page(run)
 
 
 def test_what_the_audit_found():

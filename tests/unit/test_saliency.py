@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from voicetraits.errors import ModelError
+from voicetraits.explaining.class_maps import SaliencyParams
 from voicetraits.explaining.faithfulness import hottest, score_drops
 from voicetraits.explaining.gradients import GradCam, integrated_gradients, keras, last_layer_with_time, scores
 from voicetraits.explaining.held_out import HeldOutClips, Intervals
-from voicetraits.explaining.saliency import SaliencyParams, draw_clips, explain_net, is_net, restore_net
+from voicetraits.explaining.saliency import draw_clips, explain_net, is_net, restore_net
 
 layers, ops = keras.layers, keras.ops
 FRAMES, BANDS, DECIDING = 24, 16, 11

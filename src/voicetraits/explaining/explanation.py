@@ -11,12 +11,12 @@ from pydantic import Field
 
 from voicetraits.examples import select_clips
 from voicetraits.explaining.alone import alone_table
+from voicetraits.explaining.class_maps import SaliencyParams
 from voicetraits.explaining.contributions import Additive, Contributions, by_class, strongest_features
 from voicetraits.explaining.families import families_of
 from voicetraits.explaining.held_out import Fold, HeldOutClips, Intervals, joined, read_folds
 from voicetraits.explaining.permutation import permutation_table
 from voicetraits.explaining.redundancy import Redundancy, find_redundancy
-from voicetraits.explaining.saliency import SaliencyParams
 from voicetraits.features.table import FeatureTable
 from voicetraits.params import section
 

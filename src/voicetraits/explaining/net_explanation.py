@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 
 from voicetraits.errors import DataError
 from voicetraits.examples import select_clips
+from voicetraits.explaining.class_maps import SaliencyParams
 from voicetraits.explaining.explanation import Data
 from voicetraits.explaining.held_out import HeldOutClips
-from voicetraits.explaining.saliency import SaliencyParams, draw_clips, explain_net, restore_net
+from voicetraits.explaining.occluding import occlude_sounds
+from voicetraits.explaining.saliency import draw_clips, explain_net, restore_net
 from voicetraits.models import saved
 
 #: The front end whose input is a picture of time and frequency.
@@ -30,7 +32,7 @@ class NetsExplained:
     """What is known of one target's nets.
 
     Attributes:
-        figures: net: whether each method's map is faithful (1 or 0); `not_on_log_mel` of those that see something else.
+        figures: net: whether each method's map is faithful (1 or 0).
         plots: saliency and faithfulness, see `SALIENCY` and `FAITHFULNESS`; without nets they have no rows.
         maps: net: mean maps of each class, over time and bands.
     """
@@ -43,7 +45,7 @@ class NetsExplained:
 def explain_nets(
     target: str, folders: Mapping[str, Path], data: Data, settings: SaliencyParams, *, audio: Path
 ) -> NetsExplained:
-    """Look at test clips through each net that sees log-mel frames.
+    """Look at test clips through each net: at the log-mel frames, or of nets that see something else at the sound.
 
     Args:
         folders: net: the folder that holds its folds.
@@ -54,20 +56,18 @@ def explain_nets(
     for name, folder in folders.items():
         folds = data.folds(target)
         config = saved.load(folder / f"fold-{folds[0]}").config
-        if config.feature_names != (LOG_MEL,):
-            figures[name] = {"not_on_log_mel": 1}
-            continue
         clips, fold_of = _drawn_clips(target, data, config.classes, settings.clips)
         samples = read_samples(audio, clips.utterance_ids)
-        front_end = import_module(f"voicetraits.front_ends.{LOG_MEL}").FrontEnd(**config.feature_params)
-        nets = {fold: restore_net(folder / f"fold-{fold}") for fold in dict.fromkeys(fold_of)}
-        found = explain_net(
-            [nets[fold] for fold in fold_of],
-            [front_end(samples[utterance_id]) for utterance_id in clips.utterance_ids],
-            data.intervals(clips),
-            settings,
-            seed=data.seed,
-        )
+        (seen,) = config.feature_names
+        front_end = import_module(f"voicetraits.front_ends.{seen}").FrontEnd(**config.feature_params)
+        by_fold = {fold: restore_net(folder / f"fold-{fold}") for fold in dict.fromkeys(fold_of)}
+        nets = [by_fold[fold] for fold in fold_of]
+        sounds = [samples[utterance_id] for utterance_id in clips.utterance_ids]
+        over_clips = data.intervals(clips)
+        if seen == LOG_MEL:
+            found = explain_net(nets, list(map(front_end, sounds)), over_clips, settings, seed=data.seed)
+        else:
+            found = occlude_sounds(nets, sounds, front_end, over_clips, settings, seed=data.seed)
         for plot, table in (("saliency", found.bands), ("faithfulness", found.faithfulness)):
             table.insert(0, "model", name)
             table.insert(0, "target", target)

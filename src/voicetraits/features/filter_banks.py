@@ -20,7 +20,7 @@ def mel_filters(*, sample_rate_hz: int, n_fft: int, bands: int, pre_emphasis: fl
     Returns:
         (bands, n_fft / 2 + 1) float32
     """
-    corners_hz = _mel_to_hz(np.linspace(0, _hz_to_mel(sample_rate_hz / 2), bands + 2))
+    corners_hz = mel_edges_hz(sample_rate_hz / 2, bands + 1)
     distance_hz = corners_hz[:, None] - np.fft.rfftfreq(n_fft, 1 / sample_rate_hz)  # (bands + 2, bins)
     width_hz = np.diff(corners_hz)[:, None]
     rising, falling = -distance_hz[:-2] / width_hz[:-1], distance_hz[2:] / width_hz[1:]  # (bands, bins)
@@ -29,6 +29,11 @@ def mel_filters(*, sample_rate_hz: int, n_fft: int, bands: int, pre_emphasis: fl
     omega = np.linspace(0, np.pi, n_fft // 2 + 1)
     response = 1 + pre_emphasis**2 - 2 * pre_emphasis * np.cos(omega)
     return (triangles * response).astype(np.float32)
+
+
+def mel_edges_hz(upper_hz: float, bands: int) -> np.ndarray:
+    """Edges of bands of equal width on Slaney's mel scale, from 0 to `upper_hz`, (bands + 1,)."""
+    return _mel_to_hz(np.linspace(0, _hz_to_mel(upper_hz), bands + 1))
 
 
 def chroma_filters(*, sample_rate_hz: int, n_fft: int) -> np.ndarray:

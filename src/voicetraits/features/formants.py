@@ -87,6 +87,17 @@ def _median(values: np.ndarray) -> float:
     return 0.5 * (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2])
 
 
+def frame_middles(samples: int, *, hop_length: int, sample_rate_hz: int) -> np.ndarray:
+    """Middles of the frames at which formants are looked at, (frames,) in samples; some lie between two.
+
+    As Praat sets them: as many whole windows as there is room for, the first as far from the clip's begin as the last
+    from its end.
+    """
+    window_length = int(2 * _HALF_WINDOW_SECONDS * sample_rate_hz)
+    frames = max(1, (samples - window_length) // hop_length + 1)
+    return (samples - 1 - (frames - 1) * hop_length) / 2 + hop_length * np.arange(frames)
+
+
 @dataclass(frozen=True)
 class FormantTracker:
     """Burg's method with a fixed setting.

@@ -56,7 +56,9 @@ class VoiceFeatures:
             (features,) float64 in the order of `describe`, always finite.
         """
         voiced = ~np.isnan(f0_hz)
-        of_formants = np.flatnonzero(voiced)
+        middles = formants.frame_middles(len(samples), hop_length=self.hop_length, sample_rate_hz=self.sample_rate_hz)
+        nearest = np.floor(middles / self.hop_length + 0.5).astype(int)  # frame of F0, which stand elsewhere
+        of_formants = np.rint(middles[voiced[nearest]]).astype(int)
         # Every so many voiced frames, however short the stretches are.
         of_harmonics = np.flatnonzero(voiced)[:: self._frames(_HARMONICITY_STEP_SECONDS)]
         everywhere = np.arange(0, len(samples), self._frames(_HARMONICITY_STEP_SECONDS) * self.hop_length)
@@ -67,7 +69,7 @@ class VoiceFeatures:
         )
         return np.concatenate(
             [
-                formants.formant_statistics(*self._formants(low, self._places(of_formants))),
+                formants.formant_statistics(*self._formants(low, self._low_rate.places(of_formants))),
                 perturbation.perturbation_statistics(samples, cycles, self.sample_rate_hz),
                 harmonicity.harmonicity_statistics(
                     self._noise(samples, everywhere),

@@ -174,22 +174,8 @@ def when_simpler(place: Ranking) -> str:
 
 def nets(run: Run) -> str | None:
     """Where the nets look, and whether the maps can be believed; None where there are no nets."""
-    unseen = sorted(
-        {
-            f"`{net}`"
-            for target in run.targets
-            for net, figures in run.figures["explain"].get(target, {}).get("nets", {}).items()
-            if figures.get("not_on_log_mel")
-        }
-    )
-    without = (
-        f"No such map is drawn of nets that see something else than log-mel frames ({listed(unseen)}): what they look "
-        "at is not explained here."
-        if unseen
-        else None
-    )
     if "faithfulness" not in run.tables or run.tables["faithfulness"].empty:
-        return without
+        return None
     rows = run.tables["faithfulness"]
     told = []
     for row in rows.itertuples():
@@ -201,14 +187,14 @@ def nets(run: Run) -> str | None:
             f"without as much elsewhere: {verdict}."
             + (f" In {percent(row.empty_share)} of the clips it names nothing." if row.empty_share else "")
         )
-    maps = f"""Grad-CAM and integrated gradients mark the parts of a clip's log-mel frames that made a net answer as \
-it did. A map may please the eye and be wrong, so each is put to a test: what it names is replaced by the mean level \
-of each band, and so is a region of the same size and shape elsewhere.
+    return f"""Of nets on log-mel frames, Grad-CAM and integrated gradients mark the parts of a clip that made a net \
+answer as it did; of nets that see something else, occlusion takes one part of the sound after the other away. A map \
+may please the eye and be wrong, so each is put to a test: all that it names is replaced by the mean level of each \
+band, or of a sound by that of its pauses, and so is a region of the same size and shape elsewhere.
 
 {bullets(told)}
 
 ![Where nets look, by mel band](saliency)"""
-    return "\n\n".join(filter(None, (maps, without)))
 
 
 def under_stress(run: Run) -> str | None:

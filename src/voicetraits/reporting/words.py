@@ -9,7 +9,7 @@ NAMES = {
     "pitch_threshold": "a threshold on pitch",
 }
 
-METHODS = {"grad_cam": "Grad-CAM", "integrated_gradients": "integrated gradients"}
+METHODS = {"grad_cam": "Grad-CAM", "integrated_gradients": "integrated gradients", "occlusion": "occlusion"}
 
 SYNTHETIC = "**These voices are synthetic.** The figures show that the machinery works, and say nothing about people."
 
