@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from voicetraits import params  # noqa: E402
 from voicetraits.corpora import demo  # noqa: E402
-from voicetraits.features import perturbation, rhythm  # noqa: E402
+from voicetraits.features import perturbation, rhythm, voice_table  # noqa: E402
 from voicetraits.features.analysis import Analysis  # noqa: E402
 from voicetraits.features.extractor import SAMPLE_RATE_HZ, FeatureExtractor, FeaturizeParams  # noqa: E402
 from voicetraits.features.formants import FormantTracker  # noqa: E402
@@ -43,6 +43,7 @@ def main() -> None:
         "perturbation": cycles(voices["man"], setting),
         "harmonicity": harmonics(voices["woman"]),
         "balance": balance(voices),
+        "voice_table": windows(voices["woman"]),
         "rhythm": loudness(voices["woman"]),
     }
     for name, chart in charts.items():
@@ -203,6 +204,28 @@ def balance(voices: dict[str, Analysis]) -> dict:
             "encoding": {"x": x, "y": axis("level", "level, dB"), "color": colour()},
         },
     )
+
+
+def windows(voice: Analysis) -> dict:
+    """F0 by the cepstrum and the strongest frequency of each window, whose statistics are columns of the table."""
+    loud = np.abs(voice.samples) > 0.05 * np.abs(voice.samples).max()
+    gated = np.where(loud, voice.samples, np.float32(0))
+    found = {
+        "fundamental (meanfun)": voice_table.fundamental_hz(gated, voice.sample_rate_hz),
+        "dominant (meandom)": voice_table.dominant_hz(gated, voice.sample_rate_hz),
+    }
+    seconds = len(voice.samples) / voice.sample_rate_hz
+    tracks = [
+        pd.DataFrame(
+            {"seconds": (np.arange(len(hz)) + 0.5) * seconds / len(hz), "khz": hz / 1000, "what": what}
+        ).dropna()
+        for what, hz in found.items()
+    ]
+    mark = {"type": "point", "filled": True, "size": 24}
+    scale = {"domain": list(found), "range": ["#c2571a", "#4c78a8"]}
+    what = {"field": "what", "type": "nominal", "title": "frequency", "scale": scale}
+    encoding = {"x": axis("seconds", "seconds"), "y": axis("khz", "kHz"), "color": what}
+    return layered({"data": rows(pd.concat(tracks)), "mark": mark, "encoding": encoding})
 
 
 def loudness(voice: Analysis) -> dict:
