@@ -104,7 +104,7 @@ def tables_of(
     comparisons = compare_models(target, predicted, classes, sizes, params=settings, seed=seed)
     return {
         "scores": score_table(target, predicted, classes, settings, seed=seed),
-        "slices": slice_table(target, predicted, classes, parts, params=settings, seed=seed),
+        "slices": slice_table(target, predicted, classes, parts, params=settings),
         "comparisons": comparisons,
         "gain_by_size": gain_by_size(comparisons),
         "importance": importance_table(target, importances),

@@ -63,7 +63,7 @@ def main() -> None:
                 suspects = read_suspects(project)
                 shutil.copy(project / "metrics/report.md", project.parent)
             found = read_tables(project)
-            found["without_suspects"] = slices_without(set(suspects["speaker_id"]), project, settings, seed=seed)
+            found["without_suspects"] = slices_without(set(suspects["speaker_id"]), project, settings)
             parts.append({what: table.assign(seed=seed) for what, table in found.items()})
         tables = {what: pd.concat(part[what] for part in parts) for what in parts[0]}
         data = {"folds": FOLDS, "arguments": options(arguments), **describe(project)}

@@ -17,6 +17,7 @@ from voicetraits.scores import (
     score,
     speaker_weights,
 )
+from voicetraits.share_intervals import Share, mean_of, share
 
 #: Bounds the memory of the bootstrap, whatever the number of clips.
 _WEIGHTS_AT_A_TIME = 2_000_000
@@ -132,11 +133,32 @@ def _with_intervals(
         weights = speaker_weights(prediction.speakers, samples, rng)
         parts.append(prediction.score(weights, classes, params.ece_bins))
     drawn = {name: np.concatenate([part[name] for part in parts]) for name in plain}
+    shares = _shares(prediction, classes, params.confidence)
     rows = []
     for name, value in plain.items():
-        low, high = interval(drawn[name], params.confidence)
+        low, high = shares[name][1:] if name in shares else interval(drawn[name], params.confidence)
         rows.append({"score": name, "value": float(value[0]), "low": low, "high": high})
     return rows
+
+
+def _shares(prediction: Prediction, classes: Sequence[str], confidence: float) -> dict[str, Share]:
+    """Accuracy, and where each class has a row its recall and UAR."""
+    _, speaker = np.unique(prediction.speakers, return_inverse=True)
+    right = prediction.right
+
+    def among(chosen: np.ndarray) -> Share:
+        rows, hits = np.bincount(speaker[chosen]), np.bincount(speaker[chosen], weights=right[chosen])
+        return share(hits, rows, confidence)
+
+    of_class = [prediction.labels == k for k in range(len(classes))]
+    shares = {"accuracy": among(np.ones(len(right), bool))}
+    if all(chosen.any() for chosen in of_class):
+        recalls = [among(chosen) for chosen in of_class]
+        if len(np.unique(prediction.predicted)) == 1:  # recall is 1 or 0, whoever speaks
+            recalls = [one.exactly() for one in recalls]
+        shares |= {f"recall_{name}": recall for name, recall in zip(classes, recalls, strict=True)}
+        shares["uar"] = mean_of(recalls)
+    return shares
 
 
 def _chunks(total: int, *, most: int) -> list[int]:

@@ -46,7 +46,7 @@ def read_suspects(project: Path) -> pd.DataFrame:
     return suspects[suspects["target"] == _TARGET].reset_index(drop=True)
 
 
-def slices_without(speakers: Collection[str], project: Path, params: EvaluateParams, *, seed: int) -> pd.DataFrame:
+def slices_without(speakers: Collection[str], project: Path, params: EvaluateParams) -> pd.DataFrame:
     """Slices of gender as evaluate makes them, of the same models, less the test clips of some speakers.
 
     No rows where gender was skipped.
@@ -70,4 +70,4 @@ def slices_without(speakers: Collection[str], project: Path, params: EvaluatePar
     splits = read_splits(data / "splits.csv")
     tables |= predict_baselines(_TARGET, classes, features=features, metadata=metadata, splits=splits)
     kept = {name: table[~table["speaker_id"].isin(speakers)].reset_index(drop=True) for name, table in tables.items()}
-    return slice_table(_TARGET, kept, classes, parts, params=params, seed=seed)
+    return slice_table(_TARGET, kept, classes, parts, params=params)

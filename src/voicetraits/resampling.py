@@ -1,4 +1,4 @@
-"""Recall and UAR under a bootstrap over speakers, from counts: fast enough for many slices and pairs."""
+"""Recall and UAR under a bootstrap over speakers, from counts: fast enough for many pairs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,9 +43,8 @@ class SpeakerCounts:
         """(samples, s) how often each speaker is drawn; the same for the same number of speakers and seed."""
         return speaker_weights(self.speakers, samples, np.random.default_rng(seed))
 
-    def uar(self, weights: np.ndarray, counted: np.ndarray | None = None) -> np.ndarray:
-        """Mean recall of the `counted` classes (all) under (b, s) weights, (b,); NaN where one of them has no row."""
-        chosen = slice(None) if counted is None else np.flatnonzero(counted)
-        rows, hits = weights @ self.rows[:, chosen], weights @ self.hits[:, chosen]  # (b, counted)
+    def uar(self, weights: np.ndarray) -> np.ndarray:
+        """Mean recall of the classes under (b, s) weights, (b,); NaN where one of them has no row."""
+        rows, hits = weights @ self.rows, weights @ self.hits  # (b, c)
         recall = np.divide(hits, rows, out=np.full(rows.shape, np.nan), where=rows > 0)
         return recall.mean(axis=1)

@@ -11,7 +11,7 @@ from voicetraits.errors import DataError
 from voicetraits.evaluation import EvaluateParams
 from voicetraits.examples import is_between_sources
 from voicetraits.resampling import SpeakerCounts
-from voicetraits.scores import interval
+from voicetraits.share_intervals import mean_of, share
 
 #: A part with fewer speakers has no figure.
 LEAST_SPEAKERS = 5
@@ -70,7 +70,6 @@ def slice_table(
     parts: pd.DataFrame,
     *,
     params: EvaluateParams,
-    seed: int,
 ) -> pd.DataFrame:
     """UAR of each model on each part of each slice, with its interval over the part's speakers.
 
@@ -87,6 +86,7 @@ def slice_table(
     """
     rows: list[dict[str, Any]] = []
     for model, table in tables.items():
+        answers = np.unique(table[[f"p_{name}" for name in classes]].to_numpy().argmax(axis=1))
         own = parts.loc[table["utterance_id"]].reset_index(drop=True)
         if table["fold"].map(is_between_sources).any():
             own["fold"] = table["fold"].to_numpy()
@@ -96,14 +96,14 @@ def slice_table(
                 counts = SpeakerCounts.of(table[(own[name] == part).to_numpy()], classes)
                 found.append(
                     {"target": target, "model": model, "slice": name, "part": part}
-                    | _figures(counts, classes, params, seed)
+                    | _figures(counts, classes, params.confidence, is_constant=len(answers) == 1)
                 )
         worst = min((row for row in found if not row["note"]), key=lambda row: row["uar"], default=None)
         rows += [{**row, "is_worst": row is worst} for row in found]
     return pd.DataFrame(rows).round(6)
 
 
-def _figures(counts: SpeakerCounts, classes: Sequence[str], params: EvaluateParams, seed: int) -> dict[str, Any]:
+def _figures(counts: SpeakerCounts, classes: Sequence[str], confidence: float, *, is_constant: bool) -> dict[str, Any]:
     counted = counts.speakers_of_class >= LEAST_SPEAKERS
     size = {
         "classes": " ".join(name for name, is_counted in zip(classes, counted, strict=True) if is_counted),
@@ -113,9 +113,10 @@ def _figures(counts: SpeakerCounts, classes: Sequence[str], params: EvaluatePara
     if not counted.any():
         note = f"fewer than {LEAST_SPEAKERS} speakers of each class"
         return {**size, "uar": None, "low": None, "high": None, "note": note}
-    (value,) = counts.uar(np.ones((1, len(counts.speakers))), counted)
-    low, high = interval(counts.uar(counts.draw(params.bootstrap_samples, seed), counted), params.confidence)
-    return {**size, "uar": float(value), "low": low, "high": high, "note": ""}
+    shares = [share(counts.hits[:, k], counts.rows[:, k], confidence) for k in np.flatnonzero(counted)]
+    # Of a model that always answers the same, recall is 1 or 0, whoever speaks.
+    uar = mean_of([one.exactly() for one in shares] if is_constant else shares)
+    return {**size, "uar": uar.value, "low": uar.low, "high": uar.high, "note": ""}
 
 
 def lead_figures(slices: pd.DataFrame) -> dict[str, dict[str, float]]:

@@ -14,7 +14,7 @@ def left_out(finished: DvcProject):
     """`left_out(speakers)`: slices without them."""
     all_params = params.load(finished.folder / "params.yaml")
     settings = params.get(all_params, "evaluate", EvaluateParams)
-    return lambda speakers: slices_without(speakers, finished.folder, settings, seed=all_params["seed"])
+    return lambda speakers: slices_without(speakers, finished.folder, settings)
 
 
 def test_without_nobody_they_say_what_evaluate_says(finished, left_out, monkeypatch):

@@ -166,10 +166,9 @@ def _tested(one: Evidence) -> str:
 def _metrics(one: Evidence) -> str:
     return f"""UAR (unweighted average recall, balanced accuracy) leads: the mean over the classes of the share of the \
 class that is found; guessing gives 1 / classes. ECE (expected calibration error) is how far stated confidence lies \
-from the share of right answers. Brackets hold {percent(one.confidence)} intervals, from a bootstrap over test \
-speakers. *On clips* each clip counts; *on speakers* all clips of a speaker are taken together. `majority` always \
-gives the commonest class, `pitch_threshold` knows the median pitch alone: a model that does not beat them has learnt \
-nothing new."""
+from the share of right answers. Brackets hold {percent(one.confidence)} intervals over test speakers. *On clips* \
+each clip counts; *on speakers* all clips of a speaker are taken together. `majority` always gives the commonest \
+class, `pitch_threshold` knows the median pitch alone: a model that does not beat them has learnt nothing new."""
 
 
 def _refusals() -> str:
