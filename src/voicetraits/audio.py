@@ -88,9 +88,8 @@ def decode(
             _check_header(file, max_duration_seconds)
             if file.format == "MP3" and not frames.tells_length and len(frames.kbit_per_second) > 1:
                 raise SetAside(Reason.UNSUPPORTED_FORMAT, "an MP3 of variable bit rate that does not tell its length")
-            if file.format == "MP3" and frames.go_on:
-                detail = f"an MP3 of {frames.count} frames that tells of {frames.told}; is it several, joined?"
-                raise SetAside(Reason.UNSUPPORTED_FORMAT, detail)
+            if file.format == "MP3" and frames.unread:
+                raise SetAside(Reason.UNSUPPORTED_FORMAT, frames.unread)
             rate_hz = file.samplerate
             is_estimate = file.format == "MP3" and not frames.tells_length
             blocks = _Blocks(file, max_duration_seconds, effort)

@@ -5,6 +5,7 @@ joined it would lose all but the first without a word. Where the tag does not te
 libsndfile estimates it from the first frame's bit rate: of a file of variable bit rate it would lose a part.
 """
 
+import mmap
 from dataclasses import dataclass
 
 #: Samples of the longest frame: where the length is an estimate, so much may be missing.
@@ -42,9 +43,11 @@ class Frames:
         return self.told is not None
 
     @property
-    def go_on(self) -> bool:
-        """Whether there are more than the tag tells, which libsndfile leaves unread."""
-        return self.told is not None and self.count - 1 > self.told + _SPARE_FRAMES
+    def unread(self) -> str | None:
+        """Why libsndfile would leave some unread, where there are more than the tag tells; else None."""
+        if self.told is None or self.count - 1 <= self.told + _SPARE_FRAMES:
+            return None
+        return f"an MP3 of {self.count} frames that tells of {self.told}; is it several, joined?"
 
 
 def may_be_mp3(content: bytes) -> bool:
@@ -52,8 +55,8 @@ def may_be_mp3(content: bytes) -> bool:
     return content[:3] == b"ID3" or (len(content) > 1 and content[0] == 0xFF and content[1] & 0xE0 == 0xE0)
 
 
-def walk(content: bytes) -> Frames:
-    """Go from frame to frame, also over what tags players put between files that were joined."""
+def walk(content: bytes | mmap.mmap) -> Frames:
+    """Go from frame to frame of a file's bytes, also over what tags players put between files that were joined."""
     position = _behind_tags(content, 0)
     told = _frames_told(content[position : position + _LATEST_TAG_BYTES + 8])
     rates, count = set(), 0
@@ -74,15 +77,15 @@ def _frames_told(frame: bytes) -> int | None:
     return None
 
 
-def _behind_tags(content: bytes, position: int) -> int:
+def _behind_tags(content: bytes | mmap.mmap, position: int) -> int:
     """Behind the ID3 tags of both kinds that stand here, if any do."""
     while True:
-        if content.startswith(b"ID3", position) and position + _ID3_HEADER_BYTES <= len(content):
+        if content[position : position + 3] == b"ID3" and position + _ID3_HEADER_BYTES <= len(content):
             size = 0
             for byte in content[position + 6 : position + _ID3_HEADER_BYTES]:  # seven bits of each
                 size = size << 7 | byte & 0x7F
             position += _ID3_HEADER_BYTES + size
-        elif content.startswith(b"TAG", position):
+        elif content[position : position + 3] == b"TAG":
             position += _ID3V1_BYTES
         else:
             return position

@@ -149,7 +149,8 @@ def with_praat(clip: Clip) -> Iterator[Comparison]:
         medians = np.median(clip.f0_hz[both]), np.median(other_hz[both])
         yield ("f0_median_hz", "Praat, frames that both call voiced"), medians
     centres, frequencies_hz, bandwidths_hz = praat.formants_hz()
-    frames = np.rint(centres / PARAMS.hop_length).astype(int)
+    # Where a middle lies between two frames the later one is nearest; Praat's middles have been rounded.
+    frames = np.floor(centres / PARAMS.hop_length + 0.5 + 1e-6).astype(int)
     chosen = np.isin(frames, voiced)
     for name, value in formant_features(frequencies_hz[chosen], bandwidths_hz[chosen]).items():
         yield (name, "Praat"), (clip.features[name], value)

@@ -123,7 +123,9 @@ def test_a_path_bytes_a_file_a_pipe_and_an_array_are_the_same(predictor, voices,
     assert predictor((voices["male"].astype(np.int32) << 16, RATE_HZ)) == expected
 
 
+JOINED = file_of(noise(1.0), form="MP3")
 HOSTILE = {
+    "several MP3s, joined": JOINED + JOINED,
     "text": b"path,label\na.wav,female\n" * 20,
     "empty": b"",
     "header only": file_of(np.zeros(0)),

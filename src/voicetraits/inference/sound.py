@@ -1,6 +1,7 @@
 """Reads sound of any kind in blocks of 16 kHz mono: files of any length need the same memory."""
 
 import io
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
+from voicetraits import mp3
 from voicetraits.audio import MOST_FAR_SAMPLES, ForwardFile, at_16_khz, far_samples, silenced
 from voicetraits.errors import DataError
 
@@ -84,6 +86,8 @@ def _blocks_of_file(sound: str | os.PathLike | bytes | BinaryIO) -> Iterator:
     frames = 0
     with _seekable(sound) as opened, _opened(opened) as file:
         _check_rate(file.samplerate)
+        if file.format == "MP3":
+            _check_frames(opened)
         yield file.samplerate
         step = max(1, _BLOCK_SAMPLES // file.channels)
         mono = _Mono()
@@ -106,6 +110,19 @@ def _opened(file: BinaryIO) -> soundfile.SoundFile:
         raise DataError(f"no sound that can be read: {error.error_string.rstrip('. ')}") from None
     except TypeError:  # its name ends as those of files without a header do
         raise DataError("no sound that can be read: samples without a header") from None
+
+
+def _check_frames(file: BinaryIO) -> None:
+    """Whether libsndfile will read all of an MP3: of several that were joined it would hear the first alone."""
+    place = file.tell()
+    try:
+        content: bytes | mmap.mmap = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError):  # no file of the system
+        file.seek(0)
+        content = file.read()
+        file.seek(place)
+    if unread := mp3.walk(content).unread:
+        raise DataError(f"{unread} Convert it, to wav for example")
 
 
 def _read(file: soundfile.SoundFile, frames: int) -> np.ndarray:
