@@ -10,6 +10,7 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,9 @@ def main() -> None:
         _, clips = speech(all_params, arguments.clips)
         write_json(serving.measure(Path.cwd(), clips, runs=arguments.runs), FOLDER / "serve.json")
     if "refusals" in arguments.parts:
+        if not arguments.sounds:
+            about = "fetch them by `sh tools/recorded_sounds.sh sounds` and add --sounds sounds"
+            print(f"bench: recorded sounds take no part in the refusals; {about}", file=sys.stderr)
         extract = params.get(all_params, "extract", ExtractParams)
         mirror = os.environ.get("VOICETRAITS_MIRROR")
         folders = sorted(path for path in Path("data/models").glob("*") if any(path.glob("*/final")))

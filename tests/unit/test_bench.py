@@ -115,6 +115,16 @@ def test_each_part_keeps_what_the_other_wrote(monkeypatch, tmp_path, figures, ca
     assert page in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("more", [[], ["--sounds", "recorded"]])
+def test_without_recorded_sounds_it_says_so(monkeypatch, tmp_path, capsys, more):
+    monkeypatch.setattr(bench, "FOLDER", tmp_path)
+    monkeypatch.setattr(bench, "RENDERERS", {"refusals": lambda found: "## refusals"})
+    monkeypatch.setattr(bench.refusals, "measure", lambda *_, **__: {})
+    monkeypatch.setattr(sys, "argv", ["bench.py", "refusals", *more])
+    bench.main()
+    assert ("recorded sounds take no part" in capsys.readouterr().err) == (not more)
+
+
 def test_the_committed_page_is_that_of_the_committed_figures(monkeypatch):
     monkeypatch.chdir(ROOT)
     page = bench.page()
