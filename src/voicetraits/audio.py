@@ -86,8 +86,6 @@ def decode(
     try:
         with silenced() if is_mp3 else nullcontext(), ForwardFile(io.BytesIO(content)) as file:
             _check_header(file, max_duration_seconds)
-            if file.format == "MP3" and not frames.tells_length and len(frames.kbit_per_second) > 1:
-                raise SetAside(Reason.UNSUPPORTED_FORMAT, "an MP3 of variable bit rate that does not tell its length")
             if file.format == "MP3" and frames.unread:
                 raise SetAside(Reason.UNSUPPORTED_FORMAT, frames.unread)
             rate_hz = file.samplerate
@@ -119,7 +117,8 @@ def at_16_khz(blocks: Iterator[np.ndarray], rate_hz: float) -> Iterator[np.ndarr
 def centred(samples: np.ndarray) -> np.ndarray:
     """Samples without their mean, which is no sound but the device's offset: (n,) int16 -> (n,) int16.
 
-    It would lie among the lowest frequencies as if a voice had it, and moves F0.
+    It would lie among the lowest frequencies as if a voice had it, and moves F0. Of samples at full scale, which are
+    clipped, some of it stays.
     """
     offset = round(float(samples.mean())) if len(samples) else 0
     if offset == 0:

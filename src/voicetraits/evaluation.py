@@ -96,9 +96,11 @@ def score_table(
     """
     rows = []
     for model, table in tables.items():
+        is_constant = len(np.unique(Prediction.of(table, classes).predicted)) == 1
         for unit, units in (("clips", table), ("speakers", by_speaker(table))):
             # The same seed for every model: they are compared on the same resamples of speakers.
-            scored = _with_intervals(Prediction.of(units, classes), classes, params, np.random.default_rng(seed))
+            rng = np.random.default_rng(seed)
+            scored = _with_intervals(Prediction.of(units, classes), classes, params, rng, is_constant=is_constant)
             rows += [{"target": target, "model": model, "unit": unit, **row} for row in scored]
     return pd.DataFrame(rows).round(6)
 
@@ -125,7 +127,12 @@ def figures(
 
 
 def _with_intervals(
-    prediction: Prediction, classes: Sequence[str], params: EvaluateParams, rng: np.random.Generator
+    prediction: Prediction,
+    classes: Sequence[str],
+    params: EvaluateParams,
+    rng: np.random.Generator,
+    *,
+    is_constant: bool,
 ) -> list[dict[str, Any]]:
     plain = prediction.score(np.ones((1, len(prediction.labels))), classes, params.ece_bins)
     parts = []
@@ -133,7 +140,7 @@ def _with_intervals(
         weights = speaker_weights(prediction.speakers, samples, rng)
         parts.append(prediction.score(weights, classes, params.ece_bins))
     drawn = {name: np.concatenate([part[name] for part in parts]) for name in plain}
-    shares = _shares(prediction, classes, params.confidence)
+    shares = _shares(prediction, classes, params.confidence, is_constant=is_constant)
     rows = []
     for name, value in plain.items():
         low, high = shares[name][1:] if name in shares else interval(drawn[name], params.confidence)
@@ -141,7 +148,9 @@ def _with_intervals(
     return rows
 
 
-def _shares(prediction: Prediction, classes: Sequence[str], confidence: float) -> dict[str, Share]:
+def _shares(
+    prediction: Prediction, classes: Sequence[str], confidence: float, *, is_constant: bool
+) -> dict[str, Share]:
     """Accuracy, and where each class has a row its recall and UAR."""
     _, speaker = np.unique(prediction.speakers, return_inverse=True)
     right = prediction.right
@@ -154,7 +163,7 @@ def _shares(prediction: Prediction, classes: Sequence[str], confidence: float) -
     shares = {"accuracy": among(np.ones(len(right), bool))}
     if all(chosen.any() for chosen in of_class):
         recalls = [among(chosen) for chosen in of_class]
-        if len(np.unique(prediction.predicted)) == 1:  # recall is 1 or 0, whoever speaks
+        if is_constant:  # recall is 1 or 0, whoever speaks
             recalls = [one.exactly() for one in recalls]
         shares |= {f"recall_{name}": recall for name, recall in zip(classes, recalls, strict=True)}
         shares["uar"] = mean_of(recalls)

@@ -44,10 +44,13 @@ class Frames:
 
     @property
     def unread(self) -> str | None:
-        """Why libsndfile would leave some unread, where there are more than the tag tells; else None."""
-        if self.told is None or self.count - 1 <= self.told + _SPARE_FRAMES:
-            return None
-        return f"an MP3 of {self.count} frames that tells of {self.told}; is it several, joined?"
+        """Why libsndfile may leave a part of the file unread; None where it does not."""
+        if self.told is None:
+            is_variable = len(self.kbit_per_second) > 1
+            return "an MP3 of variable bit rate that does not tell its length" if is_variable else None
+        if self.count - 1 > self.told + _SPARE_FRAMES:
+            return f"an MP3 of {self.count} frames that tells of {self.told}; perhaps several, joined"
+        return None
 
 
 def may_be_mp3(content: bytes) -> bool:
@@ -55,10 +58,10 @@ def may_be_mp3(content: bytes) -> bool:
     return content[:3] == b"ID3" or (len(content) > 1 and content[0] == 0xFF and content[1] & 0xE0 == 0xE0)
 
 
-def walk(content: bytes | mmap.mmap) -> Frames:
+def walk(content: bytes | memoryview | mmap.mmap) -> Frames:
     """Go from frame to frame of a file's bytes, also over what tags players put between files that were joined."""
     position = _behind_tags(content, 0)
-    told = _frames_told(content[position : position + _LATEST_TAG_BYTES + 8])
+    told = _frames_told(bytes(content[position : position + _LATEST_TAG_BYTES + 8]))
     rates, count = set(), 0
     while frame := _frame(content[position : position + _HEADER_BYTES]):
         length, rate = frame
@@ -77,7 +80,7 @@ def _frames_told(frame: bytes) -> int | None:
     return None
 
 
-def _behind_tags(content: bytes | mmap.mmap, position: int) -> int:
+def _behind_tags(content: bytes | memoryview | mmap.mmap, position: int) -> int:
     """Behind the ID3 tags of both kinds that stand here, if any do."""
     while True:
         if content[position : position + 3] == b"ID3" and position + _ID3_HEADER_BYTES <= len(content):
@@ -91,7 +94,7 @@ def _behind_tags(content: bytes | mmap.mmap, position: int) -> int:
             return position
 
 
-def _frame(header: bytes) -> tuple[int, int] | None:
+def _frame(header: bytes | memoryview) -> tuple[int, int] | None:
     """Length in bytes and kbit/s of the frame with this header; None if it is none of layer III."""
     if len(header) < _HEADER_BYTES or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
         return None

@@ -6,8 +6,8 @@ half of all samples (tests/oracle/test_share_intervals.py).
 
 Sources: E. B. Wilson: Probable inference, the law of succession, and statistical inference. J. Am. Stat. Assoc. 22
 (1927), 209-212. E. L. Korn, B. I. Graubard: Confidence intervals for proportions with small expected number of positive
-counts estimated from survey data. Survey Methodology 24 (1998), 193-201, whose effective sample size it takes. G. Y.
-Zou, A. Donner: Construction of confidence limits about effect measures. Statistics in Medicine 27 (2008), 1693-1702.
+counts estimated from survey data. Survey Methodology 24 (1998), 193-201, for the effective number of rows. G. Y. Zou,
+A. Donner: Construction of confidence limits about effect measures. Statistics in Medicine 27 (2008), 1693-1702.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,10 @@ def share(hits: np.ndarray, rows: np.ndarray, confidence: float) -> Share:
 
 
 def mean_of(shares: Sequence[Share]) -> Share:
-    """Mean of shares of different speakers, such as the recalls of which UAR is the mean (Zou & Donner 2008)."""
+    """Mean of shares, such as the recalls of which UAR is the mean (Zou & Donner 2008).
+
+    As if each were of other speakers: those whose age group has changed are in two.
+    """
     values, lows, highs = np.array(shares).T
     mean = values.mean()
     below, above = (np.sqrt(np.square(ends - values).sum()) / len(shares) for ends in (lows, highs))
@@ -66,15 +69,21 @@ def wilson(value: float, rows: float, confidence: float) -> tuple[float, float]:
 def effective_rows(hits: np.ndarray, rows: np.ndarray) -> float:
     """How many independent rows would tell as much as those of these speakers, who may be right or wrong as a whole.
 
-    The variance between speakers tells it (the ratio estimator's); where all rows are hits, or none, it tells nothing,
-    and a speaker counts as one row.
+    By how much the rows of a speaker are alike (their intraclass correlation, from 0 to 1), which the variance between
+    speakers tells (that of a ratio estimator). It tells little where few are mistaken, and nothing where none is: so it
+    is averaged with 1, as if there were one speaker more who is mistaken on every row, each mistaken one weighing as
+    much. Where they are all alike, speakers count as one row each (fewer, where some have many more rows than others).
 
     Args:
         hits, rows: (s,) of each speaker, one row or more.
     """
     speakers, total = len(rows), rows.sum()
-    value = hits.sum() / total
-    if speakers == 1 or value in (0, 1):
-        return float(speakers)
-    variance = speakers / (speakers - 1) * np.square(hits - value * rows).sum() / total**2
-    return float(min(value * (1 - value) / variance, total)) if variance > 0 else float(total)
+    rows_of_one = np.square(rows).sum() / total  # of the speaker of a row, in the mean
+    mistaken = min((hits < rows).sum(), (hits > 0).sum())  # or right, where that is rarer
+    alike = 1.0
+    if mistaken and speakers > 1 and rows_of_one > 1:
+        value = hits.sum() / total
+        variance = speakers / (speakers - 1) * np.square(hits - value * rows).sum() / total**2
+        measured = (variance * total / (value * (1 - value)) - 1) / (rows_of_one - 1)
+        alike = (np.clip(measured, 0, 1) * mistaken + 1) / (mistaken + 1)
+    return float(total / (1 + (rows_of_one - 1) * alike))

@@ -34,7 +34,7 @@ def test_deps_hold_what_each_net_needs(finished, net):
     needed = files_of(f"voicetraits.models.{net}") - {f"src/voicetraits/models/{net}.py"}
     assert needed <= code_deps(finished, "train_net@voicenet-gender")
     front_ends = {name for name in needed if "/front_ends/" in name or "/features/" in name}
-    for stage in ("evaluate", "stress"):
+    for stage in ("evaluate", "stress", "explain"):
         assert front_ends <= code_deps(finished, stage)
 
 
@@ -109,7 +109,7 @@ def needed_by_nets(stage: str) -> set[str]:
     needed = {name for net in NETS for name in files_of(f"voicetraits.models.{net}")}
     if stage == "train_net":
         return needed - {f"src/voicetraits/models/{net}.py" for net in NETS}
-    is_input = stage in ("evaluate", "stress")
+    is_input = stage in ("evaluate", "stress", "explain")
     return {name for name in needed if is_input and ("/front_ends/" in name or "/features/" in name)}
 
 

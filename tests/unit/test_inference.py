@@ -1,14 +1,20 @@
 """From sound to answer: any container, rate and channels; refusals; windows; what a saved model must look like."""
 
+import gzip
 import io
 import json
 import os
 import struct
 import subprocess
 import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -124,8 +130,12 @@ def test_a_path_bytes_a_file_a_pipe_and_an_array_are_the_same(predictor, voices,
 
 
 JOINED = file_of(noise(1.0), form="MP3")
+_loud_then_silent = io.BytesIO()
+soundfile.write(_loud_then_silent, np.r_[noise(2.0), np.zeros(32_000)], RATE_HZ, format="MP3", bitrate_mode="VARIABLE")
+VARIABLE = _loud_then_silent.getvalue()
 HOSTILE = {
     "several MP3s, joined": JOINED + JOINED,
+    "MP3 of variable bit rate without its tag": VARIABLE[VARIABLE.find(VARIABLE[:2], 4) :],
     "text": b"path,label\na.wav,female\n" * 20,
     "empty": b"",
     "header only": file_of(np.zeros(0)),
@@ -144,6 +154,50 @@ def test_what_is_no_sound_is_said_in_one_line(predictor, name, tmp_path):
         with pytest.raises(DataError) as caught:
             predictor(sound)
         assert len(str(caught.value).splitlines()) == 1
+
+
+@contextmanager
+def opened(kind: str, content: bytes, folder: Path) -> Iterator[BinaryIO]:
+    """A file object of that kind."""
+    if kind == "of a tar":
+        with tarfile.open(fileobj=(buffer := io.BytesIO()), mode="w") as tar:
+            member = tarfile.TarInfo("a.mp3")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+        buffer.seek(0)
+        with tarfile.open(fileobj=buffer) as tar:
+            yield tar.extractfile("a.mp3")
+    elif kind == "gzip":
+        with gzip.open(folder / "a.mp3.gz", "wb") as file:
+            file.write(content)
+        with gzip.open(folder / "a.mp3.gz") as file:
+            yield file
+    elif kind == "spooled":
+        with tempfile.SpooledTemporaryFile() as file:
+            file.write(content)
+            file.seek(0)
+            yield file
+    else:
+        (folder / "a.mp3").write_bytes(content)
+        with open(folder / "a.mp3", "rb", buffering=0 if kind == "unbuffered" else -1) as file:
+            yield file
+
+
+@pytest.mark.parametrize("kind", ["of a tar", "gzip", "spooled", "unbuffered", "plain"])
+def test_an_mp3_in_any_file_object(predictor, voices, tmp_path, kind):
+    content = file_of(voices["female"] / 32768, form="MP3")
+    with opened(kind, content, tmp_path) as file:
+        assert predictor(file) == predictor(content)
+    with opened(kind, content + content, tmp_path) as file, pytest.raises(DataError, match="perhaps several, joined"):
+        predictor(file)
+
+
+def test_a_picture_is_of_the_sound_without_its_offset(predictor, voices):
+    voice = voices["male"] // 2
+    plain = predictor.over_time((voice, RATE_HZ), window_seconds=1.0, hop_seconds=0.5)
+    moved = predictor.over_time((voice + np.int16(600), RATE_HZ), window_seconds=1.0, hop_seconds=0.5)
+    np.testing.assert_array_equal(moved.samples, plain.samples)
+    np.testing.assert_array_equal(moved.analysis.f0_hz, plain.analysis.f0_hz)
 
 
 def test_of_a_wav_that_is_cut_off_counts_what_is_there(predictor, voices):

@@ -7,15 +7,18 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from support.sounds import RATE_HZ, noise
 from voicetraits.errors import DataError
+from voicetraits.explaining import occluding
 from voicetraits.explaining.class_maps import SaliencyParams
 from voicetraits.explaining.explanation import Data
 from voicetraits.explaining.gradients import keras
+from voicetraits.explaining.held_out import HeldOutClips, Intervals
 from voicetraits.explaining.net_explanation import FAITHFULNESS, SALIENCY, explain_nets, read_samples
 from voicetraits.explaining.occluding import BANDS as BANDS_OF_SOUND
-from voicetraits.explaining.occluding import STEPS
+from voicetraits.explaining.occluding import STEPS, occlude_sounds
 from voicetraits.files import write_parquet
-from voicetraits.front_ends import spectral_statistics
+from voicetraits.front_ends import mfc_image, mfcc_image, signal_windows, spectral_statistics
 
 BANDS, HIGH, LOW = 16, slice(10, 16), slice(0, 6)
 SETTINGS = SaliencyParams(clips=6, steps=8, masked_share=0.2, random_masks=4)
@@ -45,6 +48,14 @@ def centroid_net() -> keras.Model:
     kernel[names.index("centroid_mean_hz")] = [-0.001, 0.001]
     net.get_layer("out").set_weights([kernel, np.array([2, -2], np.float32)])
     return net
+
+
+def by_row_net() -> keras.Model:
+    """Windows of 2000 samples, each by itself: those with a larger mean square are of the second class."""
+    clip = keras.Input((2000,), name="clip")
+    power = keras.ops.mean(keras.ops.square(clip), axis=1, keepdims=True)
+    logits = keras.ops.concatenate([power, 2 - power], axis=1)
+    return keras.Model(clip, keras.ops.softmax(logits), name="by_row")
 
 
 @pytest.fixture
@@ -119,6 +130,25 @@ def test_a_net_that_sees_something_else_is_explained_by_the_sound(project):
     assert lost.loc["male"].idxmax() == 7, "without the upper hiss the rest lies lower"
     assert found.figures == {"centroid": {"occlusion_faithful": 1}}
     assert len(found.maps["centroid"]) == 2 * STEPS * BANDS_OF_SOUND
+
+
+def test_a_net_of_single_rows_is_explained_by_the_mean_over_them():
+    sound = noise(1.0).astype(np.float32)
+    clips = HeldOutClips(np.array(["a", "b"]), np.array(["s", "t"]), np.array([0, 1]), ("female", "male"))
+    over = Intervals.over(clips, samples=100, confidence=0.95, seed=0)
+    found = occlude_sounds([by_row_net()] * 2, [sound] * 2, signal_windows.FrontEnd(), over, SETTINGS, seed=0)
+    assert np.isfinite(found.bands["value"]).all()
+
+
+@pytest.mark.parametrize(("front_end", "seconds"), [(mfc_image.FrontEnd(), 1.0), (mfcc_image.FrontEnd(), 2.0)])
+def test_only_what_a_front_end_of_fixed_length_sees_is_cut_up(front_end, seconds):
+    """A loud stretch beside it is nothing to the net, so no map may name it, and no random place may fall on it."""
+    assert front_end.clip_seconds == seconds
+    seen = occluding._seen(np.arange(8 * RATE_HZ, dtype=np.float32), front_end)
+    assert len(seen) == seconds * RATE_HZ
+    assert seen[0] == (8 - seconds) / 2 * RATE_HZ
+    short = np.ones(RATE_HZ // 2, np.float32)
+    assert len(occluding._seen(short, front_end)) == len(short)
 
 
 def test_without_nets_a_chart_still_finds_its_columns(project):

@@ -24,7 +24,7 @@ UTTERANCES = (1_000, 4_000, 16_000)
 _UTTERANCES_A_SPEAKER, _CLIPS_AN_ARCHIVE = 11, 4
 #: Of these the parts are timed, so often.
 _UTTERANCES_OF_PARTS = 256
-#: What is compared takes turns so often, and medians count.
+#: What is compared takes turns so often, the parts and a run with nothing to do are timed so often, and medians count.
 _RUNS = 3
 _STAGES = ("extract", "featurize")
 _VERSIONS = ("dvc", "isal", "numba", "numpy", "pyarrow", "scipy", "soundfile")
@@ -184,11 +184,11 @@ def _grown(utterances: int) -> int:
 
 
 def _repro_of_nothing(project: Project, utterances: int) -> float:
-    """`dvc repro` when everything is up to date: the median of three."""
+    """`dvc repro` when everything is up to date."""
     project.set(_SHORT_TRAINING)
     _select(project, utterances)
     project.dvc("repro", "--quiet")
-    return float(np.median([project.dvc("repro", "--quiet").seconds for _ in range(3)]))
+    return float(np.median([project.dvc("repro", "--quiet").seconds for _ in range(_RUNS)]))
 
 
 def _select(project: Project, utterances: int) -> None:

@@ -57,7 +57,7 @@ class ClipMap:
     is_empty: bool
 
 
-def saliency(
+def averaged(
     maps: dict[str, Sequence[ClipMap]], over_time: dict[str, str], intervals: Intervals, settings: SaliencyParams
 ) -> Saliency:
     """Averages of the clips' maps.
@@ -67,16 +67,16 @@ def saliency(
         over_time: method: what makes one value of a band's steps, `mean` or `sum`.
         intervals: over these clips.
     """
-    averaged = pd.concat(
+    means = pd.concat(
         [_by_class(method, np.stack([one.values for one in of]), intervals) for method, of in maps.items()]
     )
     bands = [
-        averaged[averaged["method"] == method].groupby(["method", "class", "band"], sort=False)["value"].agg(how)
+        means[means["method"] == method].groupby(["method", "class", "band"], sort=False)["value"].agg(how)
         for method, how in over_time.items()
     ]
     return Saliency(
         pd.concat(bands).round(6).reset_index(),
-        averaged.reset_index(drop=True).astype({"value": np.float32}),
+        means.reset_index(drop=True).astype({"value": np.float32}),
         pd.DataFrame([_faithfulness(method, of, intervals, settings) for method, of in maps.items()]).round(6),
     )
 

@@ -20,9 +20,19 @@ with held_back():
 _CLIP, _MASK = "clip", "mask"
 
 
+def probabilities(model: keras.Model, clips: np.ndarray) -> np.ndarray:
+    """Clips of one length, (n, …) -> (n, classes)."""
+    return model(_inputs(model, tf.convert_to_tensor(clips)), training=False).numpy()
+
+
 def scores(model: keras.Model, clips: np.ndarray, label: int) -> np.ndarray:
     """Centred logit of a class, (n, frames, bands) -> (n,)."""
-    return _score(model(_inputs(model, tf.convert_to_tensor(clips)), training=False), label).numpy()
+    return centred_logit(probabilities(model, clips), label)
+
+
+def centred_logit(probabilities: np.ndarray, label: int) -> np.ndarray:
+    """Of a class, (n, classes) -> (n,)."""
+    return _score(tf.convert_to_tensor(probabilities), label).numpy()
 
 
 class GradCam:

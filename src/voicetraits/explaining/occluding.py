@@ -1,19 +1,22 @@
 """Where a net listens whose input is no picture of time and bands: what it loses with a part of the sound.
 
 Occlusion (Zeiler & Fergus 2014), not of the input but of the sound that it is made from, so that it is the same for
-nets that see cepstra, a picture of them, the signal itself or statistics of the whole clip.
+nets that see cepstra, a picture of them, the signal itself or statistics of the whole clip. (inference/occlusion.py
+hides log-mel cells, for the picture of a single answer.)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.signal import ShortTimeFFT, get_window
 
-from voicetraits.explaining.class_maps import ClipMap, Saliency, SaliencyParams, saliency
+from voicetraits.explaining.class_maps import ClipMap, Saliency, SaliencyParams, averaged
 from voicetraits.explaining.faithfulness import score_drops
-from voicetraits.explaining.gradients import keras, scores
+from voicetraits.explaining.gradients import centred_logit, keras, probabilities
 from voicetraits.explaining.held_out import Intervals
 from voicetraits.features.filter_banks import mel_edges_hz
+from voicetraits.front_ends.clips import fit_length
+from voicetraits.front_ends.front_end import FrontEnd
 
 #: Cells: steps of time, from begin to end of a clip, and bands of equal width in mel.
 STEPS, BANDS = 8, 8
@@ -52,7 +55,7 @@ class CellsOfSound:
 def occlude_sounds(
     models: Sequence[keras.Model],
     sounds: Sequence[np.ndarray],
-    front_end: Callable[[np.ndarray], np.ndarray],
+    front_end: FrontEnd,
     intervals: Intervals,
     settings: SaliencyParams,
     *,
@@ -63,17 +66,17 @@ def occlude_sounds(
     Args:
         models: the net of each clip's fold.
         sounds: of each clip, (n,) float32 at 16 kHz.
-        front_end: makes the nets' input of a sound.
+        front_end: makes the nets' input of a sound. If it is of fixed length, only the middle that it sees is cut up.
         intervals: over these clips.
     """
     maps = []
     labels = intervals.clips.labels.tolist()
     for number, (model, sound, label) in enumerate(zip(models, sounds, labels, strict=True)):
-        cells = CellsOfSound(sound)
+        cells = CellsOfSound(_seen(sound, front_end))
 
         def score(kept: np.ndarray, model=model, cells=cells, label=label) -> np.ndarray:
             """(k, STEPS, BANDS), 1 where a cell stays -> (k,)."""
-            return scores(model, np.stack([front_end(cells.keeping(one > 0)) for one in kept]), label)
+            return np.array([_score(model, front_end(cells.keeping(one > 0)), label) for one in kept])
 
         all_cells = np.ones((STEPS, BANDS), np.float32)
         but_one = 1 - np.eye(all_cells.size, dtype=np.float32).reshape(-1, *all_cells.shape)
@@ -89,4 +92,18 @@ def occlude_sounds(
             rng=np.random.default_rng([seed, number]),
         )
         maps.append(ClipMap(lost, *drops, lost.max() <= 0))
-    return saliency({_METHOD: maps}, {_METHOD: "mean"}, intervals, settings)
+    return averaged({_METHOD: maps}, {_METHOD: "mean"}, intervals, settings)
+
+
+def _seen(sound: np.ndarray, front_end: FrontEnd) -> np.ndarray:
+    """The part of a sound that the front end makes anything of."""
+    length = round(front_end.clip_seconds * _RATE_HZ) if front_end.clip_seconds else len(sound)
+    return fit_length(sound, min(length, len(sound)))
+
+
+def _score(model: keras.Model, seen: np.ndarray, label: int) -> float:
+    """Centred logit of a class."""
+    # A net that sees single rows has no time axis: the clip's rows are its batch, and their mean is the answer.
+    is_by_row = seen.ndim == len(model.inputs[0].shape)
+    rows = probabilities(model, seen if is_by_row else seen[None])
+    return float(centred_logit(rows.mean(axis=0, keepdims=True), label)[0])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from voicetraits.errors import ModelError
-from voicetraits.explaining.class_maps import ClipMap, Saliency, SaliencyParams, saliency
+from voicetraits.explaining.class_maps import ClipMap, Saliency, SaliencyParams, averaged
 from voicetraits.explaining.faithfulness import score_drops
 from voicetraits.explaining.gradients import GradCam, integrated_gradients, keras, scores
 from voicetraits.explaining.held_out import Intervals
@@ -86,7 +86,7 @@ def explain_net(
             # Where all that Grad-CAM's layer holds speaks against the class, the map is empty; its heat stays 0.
             peak = heat.max() if method == "grad_cam" and not is_empty else 1.0
             maps[method].append(ClipMap(_stretched(heat / peak, mean=method == "grad_cam"), *drops, is_empty))
-    return saliency(maps, _OVER_TIME, intervals, settings)
+    return averaged(maps, _OVER_TIME, intervals, settings)
 
 
 def _stretched(heat: np.ndarray, *, mean: bool) -> np.ndarray:

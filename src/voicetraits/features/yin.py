@@ -33,10 +33,11 @@ def normalised_differences(samples, hop_length, correlation, min_period):  # pra
             value = np.float64(samples[t * hop_length + lag - 1])
             squares[t] = value * value
         row, r = normalised[max(lag - min_period, 0)], correlation[lag]
-        counted = 0.0 if lag == 1 else 1.0  # librosa takes nothing off at lag 1
+        # At lag 1 librosa 0.11 takes nothing off, which equation 7 would have it do; its path is to be ours.
+        taken_off = 1.0 if lag > 1 else 0.0
         for t in range(frames):  # a frame a lane
             lost[t] += squares[t]
-            difference = 2 * (energy[t] - r[t]) - counted * lost[t]
+            difference = 2 * (energy[t] - r[t]) - taken_off * lost[t]
             cumulated[t] += difference
             row[t] = difference * lag / (cumulated[t] + _TINY)
     differences = np.empty((frames, lags - min_period))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from voicetraits.audio import SAMPLE_RATE_HZ
+from voicetraits.audio import SAMPLE_RATE_HZ, centred
 from voicetraits.errors import ModelError
 from voicetraits.features.analysis import Analysis
 from voicetraits.features.extractor import FeatureExtractor, FeaturizeParams
@@ -192,7 +192,7 @@ class Predictor:
         blocks = blocks_of(sound)
         head, _ = _head(blocks, round(LONGEST_CLIP_SECONDS * SAMPLE_RATE_HZ))
         duration_seconds = sum(map(len, chain(head, blocks))) / SAMPLE_RATE_HZ
-        samples = np.concatenate(head)[: round(LONGEST_CLIP_SECONDS * SAMPLE_RATE_HZ)]
+        samples = centred(np.concatenate(head)[: round(LONGEST_CLIP_SECONDS * SAMPLE_RATE_HZ)])
         frame_length = self._extractor.params.frame_length
         samples = np.pad(samples, (0, max(0, frame_length - len(samples))))
         length, hop = round(window_seconds * SAMPLE_RATE_HZ), round(hop_seconds * SAMPLE_RATE_HZ)

@@ -31,7 +31,7 @@ _UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's answer where a header does not tell
 
 
 def blocks_of(sound: Sound) -> Iterator[np.ndarray]:
-    """Blocks of int16 samples, mono at 16 kHz, (n,) each; the samples are those that training would have seen.
+    """Blocks of int16 samples, mono at 16 kHz, (n,) each: those that training has seen, but with the device's offset.
 
     Channels are averaged, other rates resampled (soxr, high quality), samples rounded to 16 bits.
 
@@ -114,15 +114,18 @@ def _opened(file: BinaryIO) -> soundfile.SoundFile:
 
 def _check_frames(file: BinaryIO) -> None:
     """Whether libsndfile will read all of an MP3: of several that were joined it would hear the first alone."""
-    place = file.tell()
-    try:
-        content: bytes | mmap.mmap = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):  # no file of the system
+    if isinstance(getattr(file, "raw", file), io.FileIO):  # others, as of gzip, have the number of another file
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            frames = mp3.walk(content)
+    elif isinstance(file, io.BytesIO):
+        frames = mp3.walk(file.getbuffer())
+    else:
+        place = file.tell()
         file.seek(0)
-        content = file.read()
+        frames = mp3.walk(file.read())
         file.seek(place)
-    if unread := mp3.walk(content).unread:
-        raise DataError(f"{unread} Convert it, to wav for example")
+    if frames.unread:
+        raise DataError(f"{frames.unread}: only a part of it would be heard; convert it, to wav for example")
 
 
 def _read(file: soundfile.SoundFile, frames: int) -> np.ndarray:

@@ -217,14 +217,14 @@ def _saliency(run: Run) -> Chart:
         "data": _rows(table.assign(about=about)),
         "facet": _nominal("about"),
         "columns": 2,
-        "resolve": {"scale": {"y": "independent"}},
+        "resolve": {"scale": {"x": "independent", "y": "independent"}},
         "spec": {
             "width": _WIDTH,
             "height": 160,
             "mark": "line",
             "encoding": {
                 "x": _quantity("band", "mel band, low to high"),
-                "y": _quantity("value", "heat, or logits added"),
+                "y": _quantity("value", "heat, or logits added or lost"),
                 "color": _nominal("class"),
             },
         },
