@@ -36,8 +36,8 @@ that is found. Accuracy would reward answering with the commonest class; UAR doe
 error) ask whether a confidence of 0.9 is right nine times in ten.
 - **Intervals** of {percent(run.confidence)} are over test speakers, since clips of one speaker are not independent. \
 Those of the models' UAR, accuracy and recall are Wilson's, for as many independent clips as these speakers' are \
-worth: no error among n speakers still leaves some 4/n of others open. All others come from drawing test speakers anew, \
-each with all their clips; where few speakers are mistaken these are too narrow.
+worth: no error among n speakers still leaves some 4/n of others open. All others come from drawing test speakers \
+anew, each with all their clips; where few speakers are mistaken these are too narrow.
 
 *On clips* each clip counts; *on speakers* all clips of a speaker are taken together, as where more of somebody is \
 heard."""
