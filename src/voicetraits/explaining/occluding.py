@@ -25,6 +25,8 @@ _WINDOW, _HOP = 512, 128
 #: A cell is gone where it is as quiet as the band is for so much of the clip: in its pauses, or nearly.
 _QUIET = 0.1
 _METHOD = "occlusion"
+#: Bounds the memory, however long a clip is.
+_SOUNDS_AT_A_TIME = 16
 
 
 class CellsOfSound:
@@ -76,7 +78,10 @@ def occlude_sounds(
 
         def score(kept: np.ndarray, model=model, cells=cells, label=label) -> np.ndarray:
             """(k, STEPS, BANDS), 1 where a cell stays -> (k,)."""
-            return np.array([_score(model, front_end(cells.keeping(one > 0)), label) for one in kept])
+            parts = np.array_split(kept, -(-len(kept) // _SOUNDS_AT_A_TIME))
+            return np.concatenate(
+                [_scores(model, [front_end(cells.keeping(one > 0)) for one in part], label) for part in parts]
+            )
 
         all_cells = np.ones((STEPS, BANDS), np.float32)
         but_one = 1 - np.eye(all_cells.size, dtype=np.float32).reshape(-1, *all_cells.shape)
@@ -101,9 +106,12 @@ def _seen(sound: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     return fit_length(sound, min(length, len(sound)))
 
 
-def _score(model: keras.Model, seen: np.ndarray, label: int) -> float:
-    """Centred logit of a class."""
+def _scores(model: keras.Model, seen: Sequence[np.ndarray], label: int) -> np.ndarray:
+    """Centred logit of a class for inputs of one shape, (n,)."""
     # A net that sees single rows has no time axis: the clip's rows are its batch, and their mean is the answer.
-    is_by_row = seen.ndim == len(model.inputs[0].shape)
-    rows = probabilities(model, seen if is_by_row else seen[None])
-    return float(centred_logit(rows.mean(axis=0, keepdims=True), label)[0])
+    if seen[0].ndim == len(model.inputs[0].shape):
+        of_rows = probabilities(model, np.concatenate(seen))
+        of_clips = of_rows.reshape(len(seen), -1, of_rows.shape[1]).mean(axis=1)
+    else:
+        of_clips = probabilities(model, np.stack(seen))
+    return centred_logit(of_clips, label)
