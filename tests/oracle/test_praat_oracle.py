@@ -121,7 +121,7 @@ def test_real_speech(mirror, record_property):
         own = agreements[f"{name}_median_hz", "Praat"]
         # Beyond are clips whose F1 spread so wide that a frame or two move the median.
         assert np.mean(own.relative_errors < 0.05) > 0.98, own.row
-        assert np.median(own.relative_errors) < 0.002, own.row
+        assert np.median(own.relative_errors) < 0.003, own.row
     # pYIN's steps are a tenth of a semitone, 0.6 %.
     f0 = agreements["f0_median_hz", "Praat, frames that both call voiced"]
     assert np.median(f0.relative_errors) < 0.01, f0.row

@@ -126,7 +126,8 @@ def assert_same_samples(archive: Path, audio: Path) -> None:
         for name in names:
             samples, rate_hz = soundfile.read(io.BytesIO(members.extractfile(name).read()), dtype="int16")
             assert rate_hz == 16000
-            np.testing.assert_array_equal(kept.pop(f"{archive.stem}/{Path(name).stem}"), samples)
+            centred = (samples - np.rint(samples.mean())).clip(-32768, 32767)
+            np.testing.assert_array_equal(kept.pop(f"{archive.stem}/{Path(name).stem}"), centred)
     assert not kept
 
 
