@@ -1,12 +1,12 @@
 """What browsers may ask Gradio for, and how many may send it a file at a time."""
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voicetraits.serving.problems import Kind, Problem
 from voicetraits.serving.responses import drain, send_problem
 
 _API = "/gradio_api/"
-_UPLOAD = f"{_API}upload"
+_UPLOAD, _FILE = f"{_API}upload", f"{_API}file="
 #: What the page calls. Gradio offers more: to fetch addresses, to run ffmpeg, to ask hosts of its own.
 _ASKED = frozenset(
     ("upload", "upload_progress", "queue/join", "queue/data", "cancel", "reset", "info", "startup-events", "app_id",
@@ -33,6 +33,8 @@ class PageDoor:
         if not is_asked_for(path):
             await drain(receive)
             await send_problem(Problem(Kind.NOT_FOUND, "the page has no such address"), send)
+        elif path.startswith(_FILE):
+            await self._play(scope, receive, send)
         elif path.rstrip("/") != _UPLOAD:
             await self._app(scope, receive, send)
         elif self._under_way >= self._uploads:
@@ -45,6 +47,23 @@ class PageDoor:
                 await self._app(scope, receive, send)
             finally:
                 self._under_way -= 1
+
+    async def _play(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A recording for the page's player; it may be answered, and so deleted, while it is asked for."""
+        is_answered = False
+
+        async def watched(message: Message) -> None:
+            nonlocal is_answered
+            is_answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except RuntimeError as error:
+            if not str(error).endswith("does not exist."):  # Starlette's, of a file
+                raise
+            if not is_answered:
+                await send_problem(Problem(Kind.NOT_FOUND, "this sound is gone: they are not kept"), send)
 
 
 def is_asked_for(path: str) -> bool:
