@@ -15,12 +15,11 @@ from voicetraits.explaining.faithfulness import score_drops
 from voicetraits.explaining.gradients import centred_logit, keras, probabilities
 from voicetraits.explaining.held_out import Intervals
 from voicetraits.features.filter_banks import mel_edges_hz
-from voicetraits.front_ends.clips import fit_length
+from voicetraits.front_ends.clips import SAMPLE_RATE_HZ, fit_length
 from voicetraits.front_ends.front_end import FrontEnd
 
 #: Cells: steps of time, from begin to end of a clip, and bands of equal width in mel.
 STEPS, BANDS = 8, 8
-_RATE_HZ = 16_000
 _WINDOW, _HOP = 512, 128
 #: A cell is gone where it is as quiet as the band is for so much of the clip: in its pauses, or nearly.
 _QUIET = 0.1
@@ -35,7 +34,7 @@ class CellsOfSound:
     def __init__(self, samples: np.ndarray) -> None:
         """Cut up (n,) float32 samples at 16 kHz."""
         self._samples = len(samples)
-        self._transform = ShortTimeFFT(get_window("hann", _WINDOW), _HOP, _RATE_HZ)
+        self._transform = ShortTimeFFT(get_window("hann", _WINDOW), _HOP, SAMPLE_RATE_HZ)
         # Zeros behind a sound that is shorter than a window.
         self._spectrum = self._transform.stft(np.pad(samples, (0, max(0, _WINDOW - len(samples)))))  # (bins, frames)
         size = np.abs(self._spectrum)
@@ -44,8 +43,10 @@ class CellsOfSound:
         bins, frames = self._spectrum.shape
         middles = (np.arange(frames) + self._transform.p_min) * _HOP
         self._step = np.clip(middles * STEPS // len(samples), 0, STEPS - 1).astype(int)  # (frames,)
-        inner_edges_hz = mel_edges_hz(_RATE_HZ / 2, BANDS)[1:-1]
-        self._band = np.searchsorted(inner_edges_hz, np.arange(bins) * _RATE_HZ / _WINDOW, side="right")  # (bins,)
+        inner_edges_hz = mel_edges_hz(SAMPLE_RATE_HZ / 2, BANDS)[1:-1]
+        self._band = np.searchsorted(
+            inner_edges_hz, np.arange(bins) * SAMPLE_RATE_HZ / _WINDOW, side="right"
+        )  # (bins,)
 
     def keeping(self, kept: np.ndarray) -> np.ndarray:
         """(STEPS, BANDS) bool, the cells that stay -> (n,) float32."""
@@ -102,7 +103,7 @@ def occlude_sounds(
 
 def _seen(sound: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     """The part of a sound that the front end makes anything of."""
-    length = round(front_end.clip_seconds * _RATE_HZ) if front_end.clip_seconds else len(sound)
+    length = round(front_end.clip_seconds * SAMPLE_RATE_HZ) if front_end.clip_seconds else len(sound)
     return fit_length(sound, min(length, len(sound)))
 
 
