@@ -2,8 +2,8 @@
 
 Without names, the nets that params.yaml has under `nets`. It reads data/models and prints Markdown. With --train it
 first runs `python src/train_net.py` for each net and target, by itself and timed; without, there is no training time.
-Scores are those of the saved test predictions: clips, UAR. Speed is that of the saved net on one thread, front end
-included, on the test clips.
+Scores are those of the saved test predictions: UAR on clips, with its interval over speakers. Speed is that of the
+saved net on one thread, front end included, on the test clips.
 """
 
 import argparse
@@ -14,7 +14,6 @@ from pathlib import Path
 
 import h5py
 import pandas as pd
-from sklearn.metrics import recall_score
 from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +21,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from voicetraits import params, stage  # noqa: E402
 from voicetraits.classes import Targets  # noqa: E402
+from voicetraits.evaluation import EvaluateParams, score_table  # noqa: E402
 from voicetraits.models import saved  # noqa: E402
 from voicetraits.models.net_names import NETS, Nets  # noqa: E402
 from voicetraits.net_inputs import front_end_of  # noqa: E402
@@ -39,6 +39,7 @@ def main() -> None:
         parser.error(f"there is no net {unknown[0]}; allowed: {', '.join(NETS)}")
     all_params = params.load()
     targets = params.get(all_params, "targets", Targets)
+    settings = params.get(all_params, "evaluate", EvaluateParams)
     nets = arguments.nets or params.get(all_params, "nets", Nets)
     seconds = {(net, target): trained(net, target) for net in nets for target in targets} if arguments.train else {}
     columns = [f"training, s, {target}" for target in targets if seconds] + [f"UAR, {target}" for target in targets]
@@ -46,9 +47,8 @@ def main() -> None:
     print(row(header), row(["---"] * len(header)), sep="\n")
     for net in nets:
         times = [f"{seconds[net, target]:.0f}" for target in targets if seconds]
-        print(
-            row([net, *facts(MODELS / net / targets[0]), *times, *(uar(MODELS / net / t) for t in targets)]), flush=True
-        )
+        scores = [uar(MODELS / net / target, settings) for target in targets]
+        print(row([net, *facts(MODELS / net / targets[0]), *times, *scores]), flush=True)
 
 
 def row(cells: list[str]) -> str:
@@ -104,18 +104,15 @@ def clips_a_second(folder: Path) -> float:
     return len(clips) / min(seconds)
 
 
-def uar(folder: Path) -> str:
-    """UAR on the test clips, mean over folds."""
+def uar(folder: Path, settings: EvaluateParams) -> str:
+    """UAR on the test clips and its interval, as evaluate has them."""
     if saved.is_skipped(folder):
         return "–"
+    config = saved.load(folder / "final").config
     test = pd.read_parquet(folder / "predictions.parquet").query("side == 'test'")
-    columns = [name for name in test.columns if name.startswith("p_")]
-    predicted = test[columns].idxmax(axis=1).str.removeprefix("p_")
-    folds = [
-        recall_score(labels, predicted[labels.index], labels=labels.unique(), average="macro")
-        for _, labels in test.groupby("fold")["label"]
-    ]
-    return f"{sum(folds) / len(folds):.3f}"
+    scores = score_table(config.target, {folder.name: test}, config.classes, settings, seed=0)
+    found = scores.query("unit == 'clips' and score == 'uar'").iloc[0]
+    return f"{found['value']:.3f} ({found['low']:.3f}–{found['high']:.3f})"
 
 
 if __name__ == "__main__":
