@@ -1,4 +1,4 @@
-# Each target sets up .venv by itself. `make` alone says what there is.
+# Targets that need .venv set it up by themselves. `make` alone says what there is.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 export PATH := $(CURDIR)/.venv/bin:$(PATH)

@@ -2,10 +2,12 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
 from ruamel.yaml import YAML
 
 import describe_features
@@ -87,6 +89,17 @@ def number(cell: str) -> float:
 def half_a_digit(cell: str) -> float:
     """By how much a number is off at most that is rounded as the cell shows it."""
     return 0.501 / 10 ** len(re.search(r"\d(?:\.(\d+))?(?: GB)?$", cell)[1] or "")
+
+
+def test_dvc_takes_every_value_that_the_readme_sets(tmp_path: Path):
+    path = tmp_path / "params.yaml"
+    shown = re.findall(r"[ `]-S ('[^']+'|[^\s`]+)", README)
+    assert len(shown) > 20
+    for text in shown:
+        override = "".join(shlex.split(text)).replace("…", "host:1")
+        for sweep in get_hydra_sweeps({"params.yaml": [override]}):
+            path.write_bytes((ROOT / "params.yaml").read_bytes())
+            apply_overrides(str(path), sweep["params.yaml"])
 
 
 def test_the_readme_draws_and_describes_every_stage():

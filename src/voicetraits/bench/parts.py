@@ -31,8 +31,8 @@ VOXFORGE_HOURS = 108.0
 FLOOR_MINUTES = 3.6
 FLOOR_MILLISECONDS = 1000 * 2 * FLOOR_MINUTES * 60 / (VOXFORGE_HOURS * 3600)
 FLOOR = (
-    f"The floor that the design reckons with, from archives to what librosa has too with exact pYIN, is "
-    f"{FLOOR_MILLISECONDS:.2f} ms: {FLOOR_MINUTES:g} minutes for all of VoxForge on two cores."
+    "The floor, reckoned from the least that the parts of a prototype took, from archives to what librosa has too with "
+    f"exact pYIN, is {FLOOR_MILLISECONDS:.2f} ms: {FLOOR_MINUTES:g} minutes for all of VoxForge on two cores."
 )
 
 
