@@ -74,7 +74,7 @@ def select_clips(metadata: pd.DataFrame, splits: pd.DataFrame, target: str, fold
     column = LABEL_COLUMN[target]
     rows = splits[(splits["target"] == target) & (splits["fold"] == fold)]
     taking_part = rows.loc[rows["side"].isin(SIDES), "speaker_id"]
-    kept_classes = speaker_classes(metadata, target).reindex(taking_part).unique()
+    kept_classes = speaker_classes(metadata, target).reindex(taking_part).dropna().unique()
     chosen = metadata["speaker_id"].isin(rows.loc[rows["side"] == side, "speaker_id"])
     clips = metadata.loc[chosen & metadata[column].isin(kept_classes), ["utterance_id", "speaker_id", column]]
     return clips.rename(columns={column: "label"}).sort_values("utterance_id", ignore_index=True)

@@ -1,6 +1,6 @@
 """Splits that others have published, so that figures can be compared with theirs."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from voicetraits.errors import DataError
 
@@ -14,24 +14,31 @@ AUDIOMNIST_GROUPS = (
 )
 
 
-def audiomnist_gender_folds(groups: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def audiomnist_gender_folds(groups: Mapping[str, str], labelled: Collection[str]) -> list[tuple[str, str, str]]:
     """AudioMNIST's four folds: in each, two groups of speakers to train on, the next for validation, the last for test.
 
     Args:
         groups: every speaker of the corpus: name of the group that must stay on one side, see
             `splitting.speaker_groups`.
+        labelled: speakers whose gender is known.
 
     Returns:
         fold, speaker, side; a row for every speaker in every fold, `none` for those who take no part.
 
     Raises:
-        DataError: a speaker of the folds is missing, or two who stand on different sides share a clip.
+        DataError: a speaker of the folds is missing or has no gender, or two who stand on different sides share a clip.
     """
     part_of = {speaker: number for number, part in enumerate(AUDIOMNIST_GROUPS) for speaker in part}
     if missing := sorted(part_of.keys() - groups.keys()):
         raise DataError(
             f"`split.strategy: audiomnist` needs the {len(part_of)} speakers of AudioMNIST's published folds; "
             f"missing: {', '.join(missing[:5])}; set `corpus: audiomnist` without a limit, or `split.strategy: holdout`"
+        )
+    if unlabelled := sorted(part_of.keys() - set(labelled)):
+        raise DataError(
+            f"`split.strategy: audiomnist` needs the gender of the {len(part_of)} speakers of AudioMNIST's published "
+            f"folds; without: {', '.join(unlabelled[:5])}; take them out of `metadata.exclude`, or set "
+            f"`split.strategy: holdout`"
         )
     first: dict[str, str] = {}
     for speaker, part in part_of.items():

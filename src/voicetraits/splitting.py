@@ -1,6 +1,6 @@
 """Splits speakers into training, validation and test, so that no voice and no recording stands on two sides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -96,7 +96,7 @@ def split_speakers(
     """
     groups = speaker_groups(metadata, clips)
     if params.strategy == "audiomnist":
-        return _published(groups, targets)
+        return _published(groups, targets, speaker_classes(metadata, "gender").index)
     classes = {target: speaker_classes(metadata, target).to_dict() for target in CLASSES}
     rows, skipped, notes = [], [], []
     for target in targets:
@@ -154,12 +154,12 @@ def _speaker_kfold(
     return folds
 
 
-def _published(groups: Mapping[str, str], targets: Sequence[str]) -> Splits:
+def _published(groups: Mapping[str, str], targets: Sequence[str], labelled: Collection[str]) -> Splits:
     """AudioMNIST's folds, which are of gender: any other target is skipped."""
     skipped = tuple(target for target in targets if target != "gender")
     if "gender" not in targets:
         raise DataError("`split.strategy: audiomnist` splits for gender; add gender to `targets`")
-    rows = [("gender", *row) for row in audiomnist_gender_folds(groups)]
+    rows = [("gender", *row) for row in audiomnist_gender_folds(groups, labelled)]
     notes = tuple(f"{target}: skipped, since AudioMNIST's published folds are of gender" for target in skipped)
     return Splits(pd.DataFrame(sorted(rows), columns=_COLUMNS), skipped, notes)
 

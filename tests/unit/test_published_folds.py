@@ -57,6 +57,9 @@ def test_corpora_without_them() -> None:
     with pytest.raises(DataError, match=r"splits for gender; add gender to `targets`"):
         split_speakers(*corpus(), PARAMS, targets=["age"], seed=1)
     metadata, clips = corpus()
+    excluded = metadata.assign(gender=metadata["gender"].mask(metadata["speaker_id"] == "36"))
+    with pytest.raises(DataError, match=r"needs the gender of the 24 .*; without: 36; take them out of `metadata.excl"):
+        split_speakers(excluded, clips, PARAMS, targets=["gender"], seed=1)
     clips = clips.assign(audio_sha256=clips["audio_sha256"].replace({"36/0": "shared", "60/1": "shared"}))
     with pytest.raises(DataError, match="puts 36 and 60 on different sides, who share a clip"):
         split_speakers(metadata, clips, PARAMS, targets=["gender"], seed=1)

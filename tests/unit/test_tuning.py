@@ -245,6 +245,22 @@ def test_poisoned_test_speakers_change_nothing(tmp_path, folds):
     assert sum(len(validation.labels) for _, validation in pairs) == (36 if folds is None else (~is_tested).sum())
 
 
+@pytest.mark.parametrize("folds", [None, 3])
+def test_a_clip_without_a_label_takes_no_part(tmp_path, folds):
+    """Of a speaker who has others: an archive under `metadata.exclude`, or one whose label cannot be read."""
+    write_dataset(tmp_path)
+    splits, metadata, features = read_data(tmp_path)
+    learnt = set(splits.loc[(splits["target"] == "gender") & (splits["side"] == "train"), "speaker_id"])
+    first = metadata.index[metadata["speaker_id"].isin(learnt)][0]
+    without = metadata.assign(gender=metadata["gender"].mask(metadata.index == first))
+    pairs, classes = folds_of(splits, without, features, folds)
+    whole, _ = folds_of(splits, metadata, features, folds)
+    assert classes == ("female", "male")
+    for (train, validation), (all_train, all_validation) in zip(pairs, whole, strict=True):
+        lacking = len(all_train.labels) + len(all_validation.labels) - len(train.labels) - len(validation.labels)
+        assert lacking == 1
+
+
 def test_k_folds_leave_nobody_to_tune_on(tmp_path):
     write_dataset(tmp_path)
     splits, metadata, features = read_data(tmp_path)
