@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from voicetraits.errors import DataError
-from voicetraits.evaluation import EvaluateParams
+from voicetraits.evaluation import EvaluateParams, always_the_same
 from voicetraits.examples import is_between_sources
 from voicetraits.resampling import SpeakerCounts
 from voicetraits.share_intervals import mean_of, share
@@ -86,7 +86,7 @@ def slice_table(
     """
     rows: list[dict[str, Any]] = []
     for model, table in tables.items():
-        answers = np.unique(table[[f"p_{name}" for name in classes]].to_numpy().argmax(axis=1))
+        is_constant = always_the_same(table, classes)
         own = parts.loc[table["utterance_id"]].reset_index(drop=True)
         if table["fold"].map(is_between_sources).any():
             own["fold"] = table["fold"].to_numpy()
@@ -96,7 +96,7 @@ def slice_table(
                 counts = SpeakerCounts.of(table[(own[name] == part).to_numpy()], classes)
                 found.append(
                     {"target": target, "model": model, "slice": name, "part": part}
-                    | _figures(counts, classes, params.confidence, is_constant=len(answers) == 1)
+                    | _figures(counts, classes, params.confidence, is_constant=is_constant)
                 )
         worst = min((row for row in found if not row["note"]), key=lambda row: row["uar"], default=None)
         rows += [{**row, "is_worst": row is worst} for row in found]

@@ -158,6 +158,14 @@ def test_what_always_answers_the_same_is_known_exactly():
     assert row["value"] == row["low"] == row["high"] == 0.5
 
 
+def test_of_folds_each_may_have_a_constant_of_its_own():
+    """As the majority classes of two sources that are not the same: nothing of them hangs on who speaks."""
+    women, men = answers([1] * 20, constant=True), answers([1] * 20, constant=True)
+    men[["p_female", "p_male"]] = [0.1, 0.9]
+    row = rows_of(pd.concat([women.assign(fold="a--b"), men.assign(fold="b--a")])).loc[("clips", "uar")]
+    assert row["value"] == row["low"] == row["high"] == 0.5
+
+
 def test_a_model_whose_answers_differ_on_clips_alone_is_not_taken_for_a_constant_one():
     """All three men are called women as speakers, by most of their clips."""
     table = answers([1] * 6, clips=5)
