@@ -57,6 +57,32 @@ def test_a_paired_comparison_counts_more_than_intervals_that_overlap(pair, told)
     assert ("0.010 (0.002–0.018) below" in about_models.best(run)) == told
 
 
+@pytest.mark.parametrize(
+    ("gain", "beyond", "told", "will_do"),
+    [
+        ((-0.04, -0.07, -0.01), ", beyond chance;", "0.040 (0.010–0.070) above\n", "will do: it is smaller, and bet"),
+        (
+            (-0.01, -0.03, 0.01),
+            ", though not beyond chance;",
+            "0.010 (−0.010 to 0.030) above: **not distinguishable**",
+            "will do, unless a difference of up to 0.010",
+        ),
+    ],
+)
+def test_a_baseline_may_be_ahead_of_all_that_was_trained(gain, beyond, told, will_do):
+    uar = UAR | {"pitch_threshold": (UAR["softmax"][0] - gain[0], 0.95, 1.0)}
+    pairs = {"comparisons": rows("comparisons", ("gender", "all", "clips", "softmax", "pitch_threshold", *gain))}
+    run = made_up(uar=uar, tables=pairs)
+    place = ranking(run, "gender")
+    headline = about_models.headline(place)
+    assert headline.startswith("a threshold on pitch, which nobody trained, has the highest UAR, ")
+    assert beyond in headline
+    assert headline.endswith("of the trained models softmax regression has, 0.960 (0.930–0.980)")
+    assert told in about_models.best(run)
+    assert about_models.when_simpler(place).startswith(f"A threshold on pitch {will_do}")
+    assert about_models.beats_baseline(place).startswith("Nothing was learnt")
+
+
 def test_when_a_simpler_one_will_do():
     assert about_models.when_simpler(ranking(made_up(), "gender")).startswith(
         "Softmax regression is already the simplest"

@@ -123,6 +123,13 @@ def headline(place: Ranking) -> str:
     """The best model in a phrase, as good as its lead allows."""
     lead = interval(place.uar, place.low, place.high)
     runner_up = place.rivals[0]
+    if runner_up.is_ahead:
+        beyond = ", beyond chance" if runner_up.is_better else ", though not beyond chance"
+        own = interval(runner_up.uar, runner_up.low, runner_up.high)
+        return (
+            f"{name_of(runner_up.model)}, which nobody trained, has the highest UAR, {own}{beyond}; of the trained "
+            f"models {name_of(place.best)} has, {lead}"
+        )
     if runner_up.distinguishable:
         return f"{name_of(place.best)} is best, with a UAR of {lead}"
     return (
@@ -133,11 +140,13 @@ def headline(place: Ranking) -> str:
 def _against(place: Ranking, rival: Rival) -> str:
     own = interval(rival.uar, rival.low, rival.high)
     if rival.gain_low is None or rival.gain_high is None:
-        how = "their intervals do not overlap" if rival.distinguishable else "their intervals overlap"
-        gain = f"{number(rival.gain)} below; {how}"
+        how = "their intervals overlap" if rival.overlap else "their intervals do not overlap"
+        gain = f"{number(abs(rival.gain))} {'above' if rival.is_ahead else 'below'}; {how}"
+    elif rival.is_ahead:
+        gain = f"{interval(-rival.gain, -rival.gain_high, -rival.gain_low)} above"
     else:
         gain = f"{interval(rival.gain, rival.gain_low, rival.gain_high)} below"
-    told = "" if rival.distinguishable else ": **not distinguishable**"
+    told = "" if rival.distinguishable or rival.is_better else ": **not distinguishable**"
     return f"{name_of(rival.model)}: {own}, {gain}{told}"
 
 
@@ -166,6 +175,8 @@ def when_simpler(place: Ranking) -> str:
             "No model will do: none can be told from one that always answers with the commonest class. It takes more "
             "speakers of the other classes to learn, or to show, anything."
         )
+    if simpler.is_better:
+        return f"{sentence(name_of(simpler.model))} will do: it is smaller, and better."
     most = simpler.gain_high if simpler.gain_high is not None else place.high - simpler.low
     return (
         f"{sentence(name_of(simpler.model))} will do, unless a difference of up to {number(max(most, 0))} in UAR, "

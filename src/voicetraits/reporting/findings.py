@@ -48,8 +48,20 @@ class Rival:
         Where there is none, the two models' own intervals must not overlap, which asks for more.
         """
         if self.gain_low is None or self.gain_high is None:
-            return not self.overlap
+            return not self.overlap and not self.is_ahead
         return self.gain_low > 0
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether it has the higher UAR: only of what nobody trained can that be."""
+        return self.gain < 0
+
+    @property
+    def is_better(self) -> bool:
+        """Whether it is better than the best model beyond chance, told by the same intervals."""
+        if self.gain_low is None or self.gain_high is None:
+            return not self.overlap and self.is_ahead
+        return self.gain_high < 0
 
 
 @dataclass(frozen=True)
@@ -128,7 +140,7 @@ def ranking(run: Run, target: str, unit: str = "clips") -> Ranking:
     for model in uar.index.drop(trained[0]):
         own = uar.loc[model]
         low, high = _gain_interval(run, target, unit, trained[0], model)
-        overlap = bool(own["high"] >= best["low"])
+        overlap = bool(own["high"] >= best["low"] and best["high"] >= own["low"])
         rivals.append(
             Rival(model, own["value"], own["low"], own["high"], best["value"] - own["value"], low, high, overlap)
         )
