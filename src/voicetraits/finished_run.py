@@ -20,7 +20,9 @@ _TARGET = "gender"
 
 def read_tables(project: Path) -> dict[str, pd.DataFrame]:
     """The tables of evaluate and stress, by name."""
-    return {name: pd.read_csv(project / f"metrics/plots/{name}.csv") for name in TABLES}
+    # A part of the clips may be named NA or None, as an accent or a source may be.
+    blank = {"keep_default_na": False, "na_values": [""]}
+    return {name: pd.read_csv(project / f"metrics/plots/{name}.csv", **blank) for name in TABLES}
 
 
 def describe(project: Path) -> dict[str, Any]:
@@ -42,7 +44,8 @@ def describe(project: Path) -> dict[str, Any]:
 
 def read_suspects(project: Path) -> pd.DataFrame:
     """The audit's review list of speakers whose stated gender is doubtful; empty without `audit.run`."""
-    suspects = pd.read_csv(project / "data/label_suspects.csv")
+    # As text: speakers may be named by numbers, with noughts before them.
+    suspects = pd.read_csv(project / "data/label_suspects.csv", dtype={"speaker_id": str}, keep_default_na=False)
     return suspects[suspects["target"] == _TARGET].reset_index(drop=True)
 
 

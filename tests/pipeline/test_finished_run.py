@@ -39,6 +39,18 @@ def test_clips_of_those_left_out_do_not_count(finished, left_out):
     assert before["clips"] - after["clips"] == predicted["speaker_id"].isin(speakers).sum()
 
 
+def test_speakers_may_be_named_by_numbers_and_parts_like_nothing(tmp_path):
+    (tmp_path / "metrics/plots").mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/label_suspects.csv").write_text("target,speaker_id\ngender,007\nage,008\ngender,NA\n")
+    assert read_suspects(tmp_path)["speaker_id"].tolist() == ["007", "NA"]
+    for name in ("scores", "slices", "comparisons", "stress"):
+        (tmp_path / f"metrics/plots/{name}.csv").write_text("part,uar\nNA,0.5\nNone,\n")
+    slices = read_tables(tmp_path)["slices"]
+    assert slices["part"].tolist() == ["NA", "None"]
+    assert slices["uar"].isna().tolist() == [False, True]
+
+
 def test_what_it_was_measured_on(finished):
     said, counts = describe(finished.folder), finished.json("metrics/extract.json")
     assert said["clips"] == counts["clips_kept"]
