@@ -398,6 +398,15 @@ def test_one_flipped_bit_is_noticed(copied):
         path.write_bytes(content)
 
 
+def test_what_a_file_manager_leaves_is_no_damage(copied):
+    _, folder = copied
+    (folder / ".DS_Store").write_bytes(b"\0")
+    saved.load(folder)
+    (folder / "more").write_bytes(b"\0")
+    with pytest.raises(ModelError, match="more is not what was saved"):
+        saved.load(folder)
+
+
 def change_config(folder, **changes):
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}))

@@ -190,9 +190,10 @@ def _read_config(folder: Path) -> tuple[Config, dict[str, str]]:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """sha256 of each of the model's own files."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / CONFIG)
-    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
+    """sha256 of each of the model's own files; hidden ones, as file managers leave them, do not count."""
+    files = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    own = {name: path for name, path in files.items() if name != Path(CONFIG) and not name.name.startswith(".")}
+    return {name.as_posix(): sha256_of(path) for name, path in own.items()}
 
 
 def _one_line(error: Exception) -> str:
