@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _KIND = "net-inputs"  # of entries in the work store
 _VALUES, _CLIPS = "values.f32", "clips.parquet"
 _SAMPLE_RATE_HZ = 16_000
-_VERSIONS = ("numba", "numpy", "scipy", "soxr")
+_VERSIONS = ("numba", "numpy", "pyarrow", "scipy", "soxr")
 _VERSIONS_OF_AUGMENTATION = ("praat-parselmouth",)
 
 
@@ -201,11 +201,12 @@ class _Version:
 def _bases(front_end: FrontEnd, augmentation: Augmentation | None) -> tuple[str, str]:
     """Keys for all that makes a clip itself, and an augmented version, beside the audio."""
     made_by, module = [front_end.name, asdict(front_end)], type(front_end).__module__
-    itself = key_of(made_by, modules=[module], versions=_VERSIONS)
+    itself = key_of(made_by, modules=[__name__, module], versions=_VERSIONS)
     if augmentation is None:
         return itself, ""
     drawn_by = [asdict(augmentation.params), augmentation.seed]
-    modules, versions = [module, "voicetraits.augmentation.augment"], (*_VERSIONS, *_VERSIONS_OF_AUGMENTATION)
+    modules = [__name__, module, "voicetraits.augmentation.augment"]
+    versions = (*_VERSIONS, *_VERSIONS_OF_AUGMENTATION)
     return itself, key_of(made_by, drawn_by, modules=modules, versions=versions)
 
 
