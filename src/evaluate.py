@@ -46,10 +46,11 @@ def main() -> None:
     noise_db = read_signal_to_noise(Path("data/features/logmel"))
     parts = slice_clips(metadata, clips, features.values["f0_median_hz"], noise_db)
     data = {"metadata": metadata, "splits": read_splits(Path("data/splits.csv"))}
+    store = Store(max_bytes=int(compute.store_gigabytes * 1e9))
     sources = {
         "features": features,
         "audio": Path("data/audio"),
-        "store": Store(max_bytes=int(compute.store_gigabytes * 1e9)),
+        "store": store,
         "workers": Workers(compute.workers, compute.backend, compute.scheduler),
     }
     results: dict[str, dict] = {}
@@ -69,6 +70,7 @@ def main() -> None:
     plots["pitch"] = [pitch_table(features.values["f0_median_hz"], gender)]
     for name, own_parts in plots.items():
         write_csv(pd.concat(own_parts), Path("metrics/plots") / f"{name}.csv")
+    store.trim()
 
 
 def tables_of(

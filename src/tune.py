@@ -52,10 +52,13 @@ def main() -> None:
     folds, classes = tuning_folds(
         target, metadata=metadata, splits=splits, groups=groups, folds=settings.folds, seed=seed
     )
-    subject = subject_of(model, all_params, metadata, folds, seed)
+    compute = params.get(all_params, "compute", ComputeParams)
+    store = Store(max_bytes=int(compute.store_gigabytes * 1e9))
+    workers = Workers(compute.workers, compute.backend, compute.scheduler)
+    subject = subject_of(model, all_params, metadata, folds, seed, store=store, workers=workers)
     space = read_space(all_params, subject)
     key = key_of(
-        model, target, digest_of(subject, all_params, folds), dict(subject.now), repr(space), seed,
+        model, target, digest_of(subject, all_params, folds), dict(subject.now), dict(subject.fixed), repr(space), seed,
         modules=["voicetraits.tuning.study", "voicetraits.tuning.objective", *subject.modules],
         versions=("optuna", *subject.versions),
     )  # fmt: skip
@@ -68,7 +71,7 @@ def main() -> None:
         trials=settings.trials if arguments.trials is None else arguments.trials,
         seed=seed,
         warm_up_steps=warm_up_epochs(subject.epochs) if len(folds) == 1 else WARM_UP_FOLDS,
-        announce=announce,
+        announce=lambda trial: announce(trial, store),
     )
     if finished[0].state != TrialState.COMPLETE:
         raise ParameterError(
@@ -93,13 +96,15 @@ def subject_of(
     metadata: pd.DataFrame,
     folds: Sequence[tuple[pd.DataFrame, pd.DataFrame]],
     seed: int,
+    *,
+    store: Store,
+    workers: Workers,
 ) -> Subject:
     """What is tuned: a model on features, or a net on audio."""
     module = import_module(f"voicetraits.models.{model}")
     if model not in NETS:
         features = features_of(metadata, read_features(Path("data/features")))
         return on_features(SECTION_OF[model], module, all_params, features)
-    compute = params.get(all_params, "compute", ComputeParams)
     return on_audio(
         model,
         module,
@@ -107,8 +112,8 @@ def subject_of(
         audio=Path("data/audio"),
         learnt_from=frozenset(pd.concat([train for train, _ in folds])["utterance_id"]),
         seed=seed,
-        store=Store(max_bytes=int(compute.store_gigabytes * 1e9)),
-        workers=Workers(compute.workers, compute.backend, compute.scheduler),
+        store=store,
+        workers=workers,
     )
 
 
@@ -129,7 +134,9 @@ def warm_up_epochs(epochs: int | None) -> int:
     return max(1, (epochs or 0) // 3)
 
 
-def announce(trial: FrozenTrial) -> None:
+def announce(trial: FrozenTrial, store: Store) -> None:
+    """Say how a trial went; with another front end it may have filled the store."""
+    store.trim()
     if has_diverged(trial):
         outcome = "diverged (the loss grew beyond all numbers)"
     else:

@@ -142,3 +142,11 @@ def test_a_search_for_better_settings(dataset):
     found = yaml.safe_load((dataset.folder / "params.yaml").read_text())["net"]
     assert float(found["common"]["lr"]) == 1e-6
     assert 1e-6 < float(found["voicenet"]["lr"]) <= 0.02
+
+    def trials() -> list[str]:
+        said = dataset.run("tune", "voicenet", "gender", "--trials", "1").stdout
+        return [line.split(":")[1].strip() for line in said.splitlines() if line.startswith("tune: trial ")]
+
+    dataset.set_params(augment__mask__time_share=0.0)
+    assert trials() == ["trial 0"], "scores with other masks are no scores of this study"
+    assert trials() == [], "it has its one trial"

@@ -27,6 +27,7 @@ class Subject:
     Attributes:
         section: of params.yaml; what is found is written there.
         now: each key that may be tried, with its value today.
+        fixed: what else of params.yaml may change the results; JSON can hold it.
         modules: whose code may change the results.
         versions: distributions whose release may change them.
         epochs: of a training today, if it tells `uar/val` after each; None if it tells nothing until its end.
@@ -37,6 +38,7 @@ class Subject:
 
     section: str
     now: Mapping[str, Any]
+    fixed: Mapping[str, Any]
     modules: Sequence[str]
     versions: Sequence[str]
     epochs: int | None
@@ -67,6 +69,7 @@ def on_features(section: str, module: ModuleType, all_params: Mapping[str, Any],
     return Subject(
         section,
         asdict(today),
+        {},
         [module.Model.__module__],
         module.Model.versions,
         today.epochs if "uar/val" in module.Model.curves else None,
@@ -120,7 +123,7 @@ def on_audio(
     now = {key: value for key, value in {**shared, **asdict(today.net)}.items() if key not in _NOT_TRIED}
     modules = [module.__name__, Net.__module__]
     epochs = sum(phase.epochs for phase in phases_of(module, today))
-    return Subject(f"net.{name}", now, modules, Net.versions, epochs, read, inputs, new_model)
+    return Subject(f"net.{name}", now, asdict(augment), modules, Net.versions, epochs, read, inputs, new_model)
 
 
 def _replaced(content: Mapping[str, Any], section: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:
