@@ -19,7 +19,7 @@ from pydantic import Field
 
 from voicetraits.archive import Limits, Member, is_unsafe, read_members
 from voicetraits.code import key_of
-from voicetraits.corpus import SPACE_FACTOR, Archive
+from voicetraits.corpus import Archive
 from voicetraits.download import CannotFetchError, Client
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.files import link_or_copy, write_json, write_parquet
@@ -264,7 +264,8 @@ class Bundle:
             return
         there = f", {human_bytes(part.size)} of it are there" if part.size else ""
         print(f"scrape: fetching {self.source}, {human_bytes(size)}{there}", flush=True)
-        require_space(round((1 + SPACE_FACTOR) * size) - part.size, [self._store.root], self.key)
+        # Itself, and archives of what is taken from it. What all stages need is told once these are known.
+        require_space(2 * size - part.size, [self._store.root], self.key)
 
     def _write_survey(self, folder: Path, texts: re.Pattern[str]) -> None:
         print(f"scrape: looking through {self.source}", flush=True)

@@ -15,7 +15,7 @@ from voicetraits.parallel import Workers
 from voicetraits.store import Store
 
 #: Kinds of entries in the store that later stages make of archives.
-_MADE_OF_ARCHIVES = ("audio", "features")
+_MADE_OF_ARCHIVES = ("audio", "features", "net-inputs", "stress")
 
 
 def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: Workers | int | None) -> dict[str, Any]:

@@ -273,10 +273,10 @@ def test_a_changed_file_is_surveyed_again(tmp_path: Path, store: Store) -> None:
 @pytest.mark.parametrize(
     ("recordings", "factor"),
     [
-        ([Recording("a.wav", bytes=900), Recording("b.flac", bytes=100)], 3.0),
-        ([Recording("a.MP3", bytes=50)], 7.0),
-        ([Recording("a.mp3", bytes=100), Recording("b.wav", bytes=300)], 4.0),
-        ([Recording("a.mp3")], 3.0),  # of unknown size
+        ([Recording("a.wav", bytes=900), Recording("b.flac", bytes=100)], 10.0),
+        ([Recording("a.MP3", bytes=50)], 32.0),
+        ([Recording("a.mp3", bytes=100), Recording("b.wav", bytes=300)], 15.5),
+        ([Recording("a.mp3")], 10.0),  # of unknown size
     ],
 )
 def test_compressed_clips_need_more_space_than_their_size_says(recordings: list[Recording], factor: float) -> None:

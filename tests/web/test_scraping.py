@@ -445,20 +445,20 @@ def test_says_beforehand_what_it_will_take(
     run(server.url, raw, store, limit=4)
     assert capsys.readouterr().out == (
         "scrape: 4 of 12 archives selected, 0 of them already stored; 4 to fetch, about 80.1 kB; "
-        "all stages will need about 240 kB of disk\n"
+        "all stages will need about 801 kB of disk\n"
     )
     run(server.url, raw, store, limit=6)
     assert capsys.readouterr().out == (
         "scrape: 6 of 12 archives selected, 4 of them already stored; 2 to fetch, about 40.1 kB; "
-        "all stages will need about 280 kB of disk\n"
+        "all stages will need about 1.12 MB of disk\n"
     )
     run(server.url, raw, store, limit=6)
     nothing = "scrape: 6 of 12 archives selected, 6 of them already stored; nothing to fetch"
-    assert capsys.readouterr().out == f"{nothing}; all stages will need about 240 kB of disk\n"
-    store.put("audio", plain_key("shards"), lambda folder: (folder / "part").write_bytes(bytes(140_000)))
+    assert capsys.readouterr().out == f"{nothing}; all stages will need about 1.08 MB of disk\n"
+    store.put("audio", plain_key("shards"), lambda folder: (folder / "part").write_bytes(bytes(981_000)))
     run(server.url, raw, store, limit=6)
     assert capsys.readouterr().out == f"{nothing}; all stages will need about 100 kB of disk\n"
-    store.put("features", plain_key("shards"), lambda folder: (folder / "part").write_bytes(bytes(140_000)))
+    store.put("stress", plain_key("shards"), lambda folder: (folder / "part").write_bytes(bytes(140_000)))
     run(server.url, raw, store, limit=6)
     assert capsys.readouterr().out == f"{nothing}\n"
 
@@ -493,10 +493,10 @@ def test_unknown_sizes_count_as_the_mean_of_the_known() -> None:
 
 
 def test_space_is_what_each_archive_needs_by_its_size() -> None:
-    wav, mp3, unknown = Archive("a", "", 300), Archive("b", "", 100, space_factor=7.0), Archive("c", "", None)
-    assert mean_space_factor([wav]) == 3.0
-    assert mean_space_factor([wav, mp3]) == (300 * 3.0 + 100 * 7.0) / 400
-    assert mean_space_factor([unknown]) == mean_space_factor([]) == 3.0
+    wav, mp3, unknown = Archive("a", "", 300), Archive("b", "", 100, space_factor=32.0), Archive("c", "", None)
+    assert mean_space_factor([wav]) == 10.0
+    assert mean_space_factor([wav, mp3]) == (300 * 10.0 + 100 * 32.0) / 400
+    assert mean_space_factor([unknown]) == mean_space_factor([]) == 10.0
 
 
 @pytest.mark.parametrize(
@@ -528,9 +528,9 @@ def test_a_small_disk_is_enough_for_what_is_stored(
     usage = namedtuple("usage", "total used free")
     run(server.url, raw, store)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, 0))
-    with pytest.raises(DataError, match=r"is too small: all stages need about 48\d kB, 0 B are free"):
+    with pytest.raises(DataError, match=r"is too small: all stages need about 2.16 MB, 0 B are free"):
         run(server.url, raw, store)
-    store.put("audio", plain_key("shards"), lambda folder: (folder / "part").write_bytes(bytes(500_000)))
+    store.put("audio", plain_key("shards"), lambda folder: (folder / "part").write_bytes(bytes(2_200_000)))
     assert run(server.url, raw, store)["archives"] == 12
 
 
