@@ -135,6 +135,7 @@ def test_a_net_may_have_a_key_of_common_otherwise():
     ("own", "message"),
     [
         ({"lr": -1.0}, r"`net.voicenet.lr` is -1.0; allowed: greater than 0"),
+        ({"lr": float("inf")}, r"`net.voicenet.lr` is inf; allowed: a finite number"),
         ({"schedule": "linear"}, r"`net.voicenet.schedule` is 'linear'; allowed: .*'cosine'"),
         (
             {"epoch": 3},
@@ -156,8 +157,16 @@ def test_a_net_without_keys_of_its_own_needs_no_section():
     class Nothing:
         pass
 
-    settings, _ = read_training_and_net({"net": {"common": ALL["net"]["common"]}}, "dnn", Nothing)
-    assert settings == training()
+    for own in ({}, {"dnn": None}, {"dnn": {}}):
+        settings, _ = read_training_and_net({"net": {"common": ALL["net"]["common"], **own}}, "dnn", Nothing)
+        assert settings == training()
+
+
+@pytest.mark.parametrize("own", [5, 0, True, False, [1], [], "x", ""])
+def test_a_section_that_holds_no_keys_is_named(own):
+    with pytest.raises(ParameterError) as caught:
+        read_training_and_net({"net": {**ALL["net"], "voicenet": own}}, "voicenet", Params)
+    assert str(caught.value) == f"params.yaml: `net.voicenet` is {own!r}; allowed: names with values, or {{}} for none"
 
 
 @pytest.mark.parametrize("nets", [["voicenet", "voicenet"], ["vgg"], "voicenet"])

@@ -50,11 +50,12 @@ def read_training_and_net(all_params: Mapping[str, Any], name: str, kind: type) 
     """`net.common` as it counts for the net `name`, and the net's own keys as `kind`.
 
     Raises:
-        ParameterError: a key is missing, unknown or out of range.
+        ParameterError: a key is missing, unknown or out of range, or `net.<net>` holds no keys.
     """
     params.get(all_params, "net.common", Training)
     shared = [field.name for field in fields(Training)]
-    section_of_net = dict(all_params["net"][name] or {}) if name in all_params["net"] else {}
+    has_keys = name in all_params["net"] and all_params["net"][name] is not None  # none: `dnn:` and nothing behind it
+    section_of_net = params.get(all_params, f"net.{name}", dict) if has_keys else {}
     otherwise = {key: section_of_net[key] for key in section_of_net if key in shared}
     own = {key: section_of_net[key] for key in section_of_net if key not in shared}
     counts = {"net": {name: {**all_params["net"]["common"], **otherwise}}}
