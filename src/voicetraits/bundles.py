@@ -24,7 +24,7 @@ from voicetraits.download import CannotFetchError, Client
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.files import link_or_copy, write_json, write_parquet
 from voicetraits.folders import FileSystemFolder, without_password
-from voicetraits.params import section
+from voicetraits.params import expanded, section
 from voicetraits.partial import PartialFile
 from voicetraits.quarantine import Reason, SetAside
 from voicetraits.remote import alone
@@ -134,6 +134,9 @@ class Bundle:
     Args:
         params: where it is.
         key: the section in params.yaml, for messages.
+
+    Raises:
+        ParameterError: no file is named, or one in a home that is not known.
     """
 
     def __init__(self, params: BundleParams, *, key: str) -> None:
@@ -146,7 +149,8 @@ class Bundle:
             )
         self._address = params.address
         self.source = without_password(self._address)
-        self._path = Path(self._address).expanduser()
+        setting = "url" if isinstance(params, DownloadParams) else "path"
+        self._path = expanded(self._address, f"params.yaml: `{key}.{setting}`")
         self.version = ""
         self._store: Store
 

@@ -80,6 +80,22 @@ def get(params: Mapping[str, Any], key: str, kind: type[T], also: Sequence[str] 
         raise ParameterError(_explain(key, kind, error, also)) from None
 
 
+def expanded(path: str, name: str) -> Path:
+    """A path as people write it: `~` or `~user` at its start stands for a home.
+
+    Args:
+        name: what holds the path, for messages.
+
+    Raises:
+        ParameterError: this machine knows no such home.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        home = Path(path).parts[0]
+        raise ParameterError(f"{name} is {path!r}: no home is known for {home}; write the whole path") from None
+
+
 #: What pydantic says in the words of JSON.
 _ALLOWED = {
     "dataclass_type": "keys with values, as git's params.yaml has them",

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from voicetraits.errors import DataError, ParameterError
-from voicetraits.params import section
+from voicetraits.params import expanded, section
 from voicetraits.repacking import RepackParams
 from voicetraits.speaker_archives import Recording, Speaker, by_speaker, one_line
 from voicetraits.store import Store
@@ -36,6 +36,9 @@ class Layout:
 
     Args:
         key: the section in params.yaml, for messages.
+
+    Raises:
+        ParameterError: no folder is named, or one in a home that is not known.
     """
 
     licence = "Own data, brought by whoever runs this; not to be passed on.\n"
@@ -48,8 +51,8 @@ class Layout:
             )
         self._key = key
         self.left_out: dict[str, int] = {}
-        self._folder = Path(params.path).expanduser()
-        self._table = self._folder / Path(params.table).expanduser()
+        self._folder = expanded(params.path, f"params.yaml: `{key}.path`")
+        self._table = self._folder / expanded(params.table, f"params.yaml: `{key}.table`")
 
     @property
     def source(self) -> str:
