@@ -4,6 +4,10 @@ store=${VOICETRAITS_CACHE:-}
 if [ -z "$store" ] && [ -x .venv/bin/python ]; then
     store=$(.venv/bin/python -c 'import platformdirs; print(platformdirs.user_cache_path("voicetraits"))')
 fi
+case "$store" in
+    '~') store=$HOME ;;
+    '~/'*) store=$HOME/${store#'~/'} ;; # written in quotes; the store expands it as well
+esac
 
 for folder in data/raw data/audio data/features data/models data/explanations data/report .dvc/cache .dvc/tmp dvc_plots; do
     [ -e "$folder" ] || continue

@@ -37,7 +37,7 @@ def findings(root: Path) -> Iterator[tuple[str, str]]:
     yield "processor", f"{processor()}, {os.cpu_count()} cores"
     yield "memory", memory()
     yield "disk here", disk(root)
-    store = os.environ.get("VOICETRAITS_CACHE")
+    store = os.path.expanduser(os.environ.get("VOICETRAITS_CACHE", ""))  # noqa: PTH111 (no home may be known)
     yield "work store", f"{store}, {disk(Path(store))}" if store else "in the user's cache folder"
     yield "packages", packages((root / "requirements.txt").read_text(encoding="utf-8"))
     yield "releases", ", ".join(f"{name} {found}" for name in _SHOWN if (found := installed(name))) or "none"

@@ -29,7 +29,7 @@ from pydantic import Field
 
 from voicetraits.errors import DataError
 from voicetraits.files import sha256_of
-from voicetraits.params import section
+from voicetraits.params import expanded, section
 
 _SUMS = "SHA256SUMS.json"
 _ABANDONED_SECONDS = 30 * 24 * 3600
@@ -54,10 +54,14 @@ class Store:
     Args:
         root: the folder; None for `$VOICETRAITS_CACHE`, else the user's cache folder.
         max_bytes: what `trim` cuts the store to.
+
+    Raises:
+        ParameterError: `$VOICETRAITS_CACHE` lies in a home that is not known.
+        DataError: the folder cannot be made.
     """
 
     def __init__(self, root: Path | None = None, *, max_bytes: int = 40 * 10**9) -> None:
-        self.root = Path(root or os.environ.get("VOICETRAITS_CACHE") or platformdirs.user_cache_path("voicetraits"))
+        self.root = Path(root or _named_root() or platformdirs.user_cache_path("voicetraits"))
         self.max_bytes = max_bytes
         try:
             self.partial.mkdir(parents=True, exist_ok=True)
@@ -208,6 +212,12 @@ class Store:
 
     def _entry(self, kind: str, key: str) -> Path:
         return self.root / kind / key[:2] / key
+
+
+def _named_root() -> Path | None:
+    """What `$VOICETRAITS_CACHE` names; a shell does not expand the `~` of `VOICETRAITS_CACHE="~/store"`."""
+    named = os.environ.get("VOICETRAITS_CACHE")
+    return expanded(named, "the environment variable VOICETRAITS_CACHE") if named else None
 
 
 def plain_key(*parts: str) -> str:

@@ -91,5 +91,8 @@ def test_without_sounddevice_it_says_how_to_get_it(doctor, monkeypatch):
 def test_the_work_store_is_that_of_the_variable(doctor, monkeypatch, tmp_path):
     monkeypatch.setenv("VOICETRAITS_CACHE", str(tmp_path))
     assert dict(doctor.findings(ROOT))["work store"].startswith(f"{tmp_path}, ")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("VOICETRAITS_CACHE", "~/store")
+    assert dict(doctor.findings(ROOT))["work store"].startswith(f"{tmp_path}/store, ")
     monkeypatch.delenv("VOICETRAITS_CACHE")
     assert dict(doctor.findings(ROOT))["work store"] == "in the user's cache folder"

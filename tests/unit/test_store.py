@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from voicetraits import store as store_module
-from voicetraits.errors import DataError
+from voicetraits.errors import DataError, ParameterError
 from voicetraits.store import ComputeParams, Store, plain_key
 
 SRC = Path(store_module.__file__).parents[1]
@@ -243,6 +243,31 @@ def test_root(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert tmp_path in Store().root.parents
     assert Store().root.name == "voicetraits"
+
+
+def test_a_root_in_a_home(tmp_path, monkeypatch):
+    """In quotes, or in a file of settings, the shell leaves `~` as it is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("VOICETRAITS_CACHE", "~/store")
+    assert Store().root == tmp_path / "home/store"
+    monkeypatch.setenv("VOICETRAITS_CACHE", "~no one/store")
+    expected = "the environment variable VOICETRAITS_CACHE is '~no one/store': no home is known for ~no one; write the"
+    with pytest.raises(ParameterError, match=expected):
+        Store()
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+def test_clean_empties_the_root_in_a_home(tmp_path, monkeypatch):
+    """`make clean` is a shell script of its own."""
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("VOICETRAITS_CACHE", "~/store")
+    Store().put("audio", KEY, write(b"content"))
+    subprocess.run(["sh", SRC.parent / "tools/clean.sh"], cwd=project, check=True, capture_output=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["project"]
 
 
 def test_a_root_that_cannot_be(tmp_path, monkeypatch):
