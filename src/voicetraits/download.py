@@ -82,6 +82,9 @@ class Client:
         delay_seconds: pause of each thread before a request.
         may_leave_folder: whether redirects may lead anywhere (from https only to https), as those of a single file that
             was asked for by its name may; never where the address has a password.
+
+    Raises:
+        CannotFetchError: the address is none.
     """
 
     def __init__(
@@ -94,8 +97,11 @@ class Client:
         delay_seconds: float,
         may_leave_folder: bool = False,
     ) -> None:
-        self.address = requests.utils.urldefragauth(address)
-        self._auth = requests.utils.get_auth_from_url(address)
+        try:
+            self.address = requests.utils.urldefragauth(address)
+            self._auth = requests.utils.get_auth_from_url(address)
+        except ValueError:  # its text may hold a password
+            raise CannotFetchError("it is no web address") from None
         self._may_leave_folder = may_leave_folder and not any(self._auth)
         self._timeouts = (connect_timeout_seconds, read_timeout_seconds)
         self._retries = retries
@@ -228,7 +234,10 @@ class Client:
             if target is None:
                 break
             response.close()
-            target = urljoin(url, target)
+            try:
+                target = urljoin(url, target)
+            except ValueError as error:
+                raise CannotFetchError(f"the server redirects to what is no address ({error})") from None
             if not is_below(target, self.address) and not self.may_go_to(target):
                 raise CannotFetchError(f"the server redirects to {target}, which is not below {self.address}")
             url = target

@@ -25,6 +25,7 @@ def open_corpus(params: Mapping[str, Any], store: Store) -> Corpus:
 
     Raises:
         ParameterError: there is no such corpus, or its section is wrong.
+        DataError: its address is none.
     """
     name = get(params, "corpus", str)
     require_known(name, "corpus")

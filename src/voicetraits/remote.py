@@ -47,6 +47,9 @@ class Remote:
         params: what params.yaml says.
         key: the section's name in params.yaml, for messages (`corpora.voxforge`).
         suffixes: how an archive's name ends, in lower case (`.tgz`).
+
+    Raises:
+        DataError: the address is none.
     """
 
     def __init__(self, params: RemoteParams, *, key: str, suffixes: tuple[str, ...]) -> None:
@@ -60,13 +63,16 @@ class Remote:
         self._address = without_password(params.url)
         self._folder: Folder
         if params.url.lower().startswith(("http://", "https://")):
-            client = Client(
-                params.url,
-                connect_timeout_seconds=params.connect_timeout_seconds,
-                read_timeout_seconds=params.read_timeout_seconds,
-                retries=params.retries,
-                delay_seconds=params.delay_seconds,
-            )
+            try:
+                client = Client(
+                    params.url,
+                    connect_timeout_seconds=params.connect_timeout_seconds,
+                    read_timeout_seconds=params.read_timeout_seconds,
+                    retries=params.retries,
+                    delay_seconds=params.delay_seconds,
+                )
+            except CannotFetchError as error:
+                raise self._unreadable(error) from None
             self._folder = WebFolder(client, suffixes)
         else:
             self._folder = FileSystemFolder(params.url, suffixes)
@@ -80,17 +86,20 @@ class Remote:
         try:
             offered = self._folder.archives()
         except CannotFetchError as error:
-            check = "check the network and" if isinstance(error, NoServerError) else "check"
-            raise DataError(
-                f"{self._address} cannot be read: {error}; {check} {self._key}.url in params.yaml, which names a "
-                f"folder, the index page of a folder, or another address that fsspec opens"
-            ) from None
+            raise self._unreadable(error) from None
         if not offered:
             raise DataError(
                 f"{self._address} holds no archives ({', '.join(self._suffixes)}); check {self._key}.url in "
                 f"params.yaml, which names the folder, or the index page of the folder, in which they lie"
             )
         return offered
+
+    def _unreadable(self, error: CannotFetchError) -> DataError:
+        check = "check the network and" if isinstance(error, NoServerError) else "check"
+        return DataError(
+            f"{self._address} cannot be read: {error}; {check} {self._key}.url in params.yaml, which names a folder, "
+            f"the index page of a folder, or another address that fsspec opens"
+        )
 
     def is_stored(self, archive: Archive, store: Store) -> bool:
         """Whether the store has this archive."""

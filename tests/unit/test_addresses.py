@@ -1,13 +1,16 @@
 """Paths and addresses in params.yaml: homes, and what leads nowhere, of which one line names the key."""
 
+import io
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from support.corpora import params_with
-from voicetraits.errors import ParameterError
+from voicetraits.download import CannotFetchError, Client
+from voicetraits.errors import DataError, ParameterError
 from voicetraits.opening import open_corpus
 from voicetraits.params import expanded
 from voicetraits.store import Store
@@ -42,3 +45,23 @@ def test_a_folder_in_a_home_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "voices/metadata.csv").write_text("path,speaker_id,gender,age\na.wav,Anna,female,34\n")
     archives = open_corpus(params_with("folder", path="~/voices"), store).list_archives()
     assert [archive.source for archive in archives] == [str(tmp_path / "voices")]
+
+
+@pytest.mark.parametrize("host", ["[bad", "user:secret@[bad", "user:secret@ex\u2100mple.org"])
+def test_what_is_no_web_address_is_named_without_its_password(host: str, store: Store) -> None:
+    shown = re.escape(host.rpartition("@")[2])
+    with pytest.raises(DataError, match=rf"^http://{shown} cannot be read: it is no web address; .*voxforge\.url in"):
+        open_corpus(params_with("voxforge", url=f"http://{host}"), store)
+    with pytest.raises(DataError, match=rf"^http://{shown}/train-.* cannot be had: it is no .*librispeech\.url in"):
+        open_corpus(params_with("librispeech", url=f"http://{host}"), store).list_archives()
+
+
+def test_a_redirect_to_what_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client(
+        "http://example.org/", connect_timeout_seconds=1.0, read_timeout_seconds=1.0, retries=0, delay_seconds=0.0
+    )
+    answer = requests.Response()
+    answer.status_code, answer.headers["Location"], answer.raw = 302, "http://[bad", io.BytesIO()
+    monkeypatch.setattr(client, "_ask_once", lambda *_: answer)
+    with pytest.raises(CannotFetchError, match=r"^the server redirects to what is no address \(Invalid IPv6 URL\)$"):
+        client.index_page()
