@@ -136,7 +136,7 @@ class Bundle:
         key: the section in params.yaml, for messages.
 
     Raises:
-        ParameterError: no file is named, or one in a home that is not known.
+        ParameterError: no file is named, one in a home that is not known, or a web address without settings for it.
     """
 
     def __init__(self, params: BundleParams, *, key: str) -> None:
@@ -150,6 +150,10 @@ class Bundle:
         self._address = params.address
         self.source = without_password(self._address)
         setting = "url" if isinstance(params, DownloadParams) else "path"
+        if setting == "path" and self._is_web:
+            raise ParameterError(
+                f"params.yaml: `{key}.path` is {self.source!r}; allowed: the path of the file that you have downloaded"
+            )
         self._path = expanded(self._address, f"params.yaml: `{key}.{setting}`")
         self.version = ""
         self._store: Store
@@ -222,6 +226,10 @@ class Bundle:
     def _is_remote(self) -> bool:
         return "://" in self._address
 
+    @property
+    def _is_web(self) -> bool:
+        return self._address.lower().startswith(("http://", "https://"))
+
     def _fetch(self) -> Path:
         """The store's entry with the file."""
         store, key = self._store, plain_key(self._address)
@@ -241,7 +249,7 @@ class Bundle:
         return entry
 
     def _download(self, part: PartialFile) -> None:
-        if not self._address.lower().startswith(("http://", "https://")):
+        if not self._is_web:
             folder, _, name = self._address.rpartition("/")
             files = FileSystemFolder(folder, (name.lower(),))
             found = [archive for archive in files.archives() if archive.name == name]

@@ -56,6 +56,12 @@ def test_what_is_no_web_address_is_named_without_its_password(host: str, store: 
         open_corpus(params_with("librispeech", url=f"http://{host}"), store).list_archives()
 
 
+def test_what_has_no_settings_for_the_web_must_be_downloaded_first(store: Store) -> None:
+    expected = r"`corpora\.common_voice\.path` is 'https://example.org/cv.tgz'; allowed: the path of the file that you"
+    with pytest.raises(ParameterError, match=expected):
+        open_corpus(params_with("common_voice", path="https://anna:secret@example.org/cv.tgz"), store)
+
+
 def test_a_redirect_to_what_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(
         "http://example.org/", connect_timeout_seconds=1.0, read_timeout_seconds=1.0, retries=0, delay_seconds=0.0
