@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import select
 import signal
 import sys
@@ -9,6 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from voicetraits.errors import VoicetraitsError
+
+_RIGHTS = "let yourself read and write it and enter its folders (`ls -ld` shows who may)"
+#: What to do about a path.
+_ADVICE = {
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EROFS: _RIGHTS,
+    errno.ENOTDIR: "a part of this path is a file where a folder must be; move it away, or name another path",
+    errno.EISDIR: "a folder is where a file must be; move it away, or name another path",
+}
 
 
 def run(main: Callable[[], None]) -> None:
@@ -30,13 +41,22 @@ def run(main: Callable[[], None]) -> None:
         if isinstance(error, BrokenPipeError) and _nobody_reads():  # as where `| head` has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush at exit
             sys.exit(1)
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        where = error.filename2 or error.filename or Path.cwd()  # of two, as in copying, the second is written to
-        sys.exit(
-            f"{name}: the disk is full (while writing {where}); free some space, for example with `make clean` or "
-            f"`dvc gc --workspace`, and run the same command again: what is finished is kept"
-        )
+        path = _path_of(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            sys.exit(
+                f"{name}: the disk is full (while writing {path or Path.cwd()}); free some space, for example with "
+                f"`make clean` or `dvc gc --workspace`, and run the same command again: what is finished is kept"
+            )
+        if path and error.errno in _ADVICE:
+            reason, advice = os.strerror(error.errno), _ADVICE[error.errno]
+            sys.exit(f"{name}: {path}: {reason}; {advice}, and run the same command again")
+        raise
+
+
+def _path_of(error: OSError) -> str | None:
+    """What an error is about; of two paths, as in copying, the second, which is written to."""
+    in_text = re.search(r"'(.+?)'", str(error))  # where pyarrow has it
+    return error.filename2 or error.filename or (in_text and in_text[1])
 
 
 def _nobody_reads() -> bool:

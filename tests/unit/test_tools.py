@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import re
 import subprocess
 import sys
 
@@ -99,6 +100,50 @@ def test_another_broken_pipe_is_no_such_thing(monkeypatch):
     monkeypatch.setattr(sys, "stdout", sys.__stdout__)
     with pytest.raises(BrokenPipeError):
         stage.run(lose_a_worker)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.EACCES, "Permission denied; let yourself read and write it and enter its folders (`ls -ld` shows who"),
+        (errno.EPERM, "Operation not permitted; let yourself read and write it"),
+        (errno.EROFS, "Read-only file system; let yourself read and write it"),
+        (errno.ENOTDIR, "Not a directory; a part of this path is a file where a folder must be; move it away, or name"),
+        (errno.EISDIR, "Is a directory; a folder is where a file must be; move it away, or name another path"),
+    ],
+)
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["No", "/data/metadata.csv"],
+        ["No", "/data/clip", None, "/data/metadata.csv"],
+        ["Failed to open local file '/data/metadata.csv'. Detail: No"],
+    ],
+    ids=["open", "copy", "pyarrow"],
+)
+def test_a_path_that_cannot_be_used_is_named_with_what_to_do(number, said, paths):
+    def fail():
+        raise OSError(number, *paths)
+
+    with pytest.raises(SystemExit, match=re.escape(f": /data/metadata.csv: {said}")) as ended:
+        stage.run(fail)
+    assert str(ended.value).endswith(", and run the same command again")
+    assert "\n" not in str(ended.value)
+
+
+def test_a_file_in_a_folders_place_is_named(tmp_path):
+    (tmp_path / "data").write_bytes(b"")
+    with pytest.raises(SystemExit, match=r"data/splits\.csv: Not a directory; a part of this path is a file"):
+        stage.run((tmp_path / "data/splits.csv").read_text)
+
+
+@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "No"), OSError(errno.EIO, "No", "/data/clip")])
+def test_errors_that_name_no_path_or_nothing_to_mend_keep_their_traceback(error):
+    def fail():
+        raise error
+
+    with pytest.raises(OSError, match="No"):
+        stage.run(fail)
 
 
 def test_of_a_full_disk_the_copy_is_named_and_not_what_was_copied():
