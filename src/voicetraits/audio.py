@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -133,16 +134,46 @@ def far_samples(block: np.ndarray) -> int:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Without what libmpg123 says of damaged files on the process's stderr, once more for each block that it skips."""
-    sys.stderr.flush()
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    """Without what libmpg123 says of damaged files on the process's stderr, once more for each block that it skips.
+
+    It is one for all threads: the first to come silences it, the last to go gives it back.
+    """
+    _silence.begin()
     try:
-        os.dup2(nothing, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
+        _silence.end()
+
+
+class _Silence:
+    """Turns the process's stderr to nothing, for as long as anyone wants that, in any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._uses = 0
+        self._kept = -1  # stderr, while it is turned
+
+    def begin(self) -> None:
+        with self._lock:
+            if not self._uses:
+                sys.stderr.flush()
+                nothing = os.open(os.devnull, os.O_WRONLY)
+                try:
+                    self._kept = os.dup(2)
+                    os.dup2(nothing, 2)
+                finally:
+                    os.close(nothing)
+            self._uses += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._uses -= 1
+            if not self._uses:
+                os.dup2(self._kept, 2)
+                os.close(self._kept)
+
+
+_silence = _Silence()
 
 
 class ForwardFile(soundfile.SoundFile):

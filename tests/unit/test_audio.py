@@ -1,6 +1,9 @@
 """Decoding: known signals at every rate and width, and files in which there is nothing to hear."""
 
 import io
+import os
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 
 from support.submissions import audio_bytes, tone
 from voicetraits import mp3
-from voicetraits.audio import Clip, decode
+from voicetraits.audio import Clip, decode, silenced
 from voicetraits.quarantine import Reason, SetAside
 
 NOISE = np.tile([1, -1], 4800) * np.random.default_rng(5).integers(0, 32768, 4800).repeat(2)
@@ -287,3 +290,54 @@ def test_tag_without_a_number_of_frames_tells_no_length():
 def test_broken_mp3_says_nothing_on_the_terminal(capfd):
     assert reason_of(BAD["an mp3 with a hole"][0]) is Reason.UNREADABLE
     assert capfd.readouterr().err == ""
+
+
+def test_threads_whose_silences_overlap_give_stderr_back(capfd):
+    """The first to come is the first to go; then the other is still silent, and says what it says behind that."""
+    both_in, first_out, second_out = (threading.Event() for _ in range(3))
+
+    def second():
+        with silenced():
+            both_in.set()
+            first_out.wait(10)
+            os.write(2, b"unheard")
+        second_out.set()
+
+    def first():
+        with silenced():
+            other.start()
+            both_in.wait(10)
+        first_out.set()
+
+    other, one = threading.Thread(target=second), threading.Thread(target=first)
+    one.start()
+    one.join()
+    assert second_out.wait(10)
+    other.join()
+    os.write(2, b"heard")
+    assert capfd.readouterr().err == "heard"
+
+
+def test_many_threads_leave_no_silence_and_no_open_file(capfd):
+    opened = len(list(Path("/dev/fd").iterdir()))
+
+    def work():
+        for _ in range(100):
+            with silenced(), silenced():
+                os.write(2, b"unheard")
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.write(2, b"heard")
+    assert capfd.readouterr().err == "heard"
+    assert len(list(Path("/dev/fd").iterdir())) == opened
+
+
+def test_a_failure_ends_the_silence(capfd):
+    with pytest.raises(SetAside), silenced():
+        raise SetAside(Reason.EMPTY, "0 bytes")
+    os.write(2, b"heard")
+    assert capfd.readouterr().err == "heard"
