@@ -161,13 +161,10 @@ class Remote:
         entry = store.get("archive", identity)  # another process may have been faster
         if entry is None:
             part = PartialFile(store.partial / f"{identity}.part")
-            try:
+            with store.named_where_it_is_full():
                 self._folder.bring(archive, part)
-                # Linked, not moved: killed before the entry is complete, the partial file is still there.
-                entry = store.put("archive", identity, lambda folder: link_or_copy(part.path, folder / archive.name))
-            except OSError as error:
-                error.filename = error.filename or str(store.root)  # a failed write names no file
-                raise
+            # Linked, not moved: killed before the entry is complete, the partial file is still there.
+            entry = store.put("archive", identity, lambda folder: link_or_copy(part.path, folder / archive.name))
             part.forget()
         return _fetched(archive, entry, store)
 

@@ -118,7 +118,7 @@ class Store:
         aside.mkdir()
         entry = self._entry(kind, key)
         try:
-            with self._where_it_is_full():
+            with self.named_where_it_is_full():
                 fill(aside)
                 sums = {file.name: sha256_of(file) for file in sorted(aside.iterdir())}
                 (aside / _SUMS).write_text(json.dumps(sums, indent=1))
@@ -142,14 +142,14 @@ class Store:
         folder = self._new_aside()
         folder.mkdir()
         try:
-            with self._where_it_is_full():
+            with self.named_where_it_is_full():
                 yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def _where_it_is_full(self) -> Iterator[None]:
-        """Who writes to an open file is told of a full disk without a path: it is the store's."""
+    def named_where_it_is_full(self) -> Iterator[None]:
+        """Name the store in a full disk's error: who writes to an open file, in a block of this, is told no path."""
         try:
             yield
         except OSError as error:

@@ -1,5 +1,8 @@
 """What a training keeps between epochs: early stopping, phases, checkpoints, learning rates."""
 
+import errno
+import io
+
 import numpy as np
 import pytest
 
@@ -90,6 +93,20 @@ def test_a_damaged_checkpoint_is_noticed(checkpoints, store, capsys, damage):
     assert checkpoints.read("key") is None
     assert "is damaged; training starts anew" in capsys.readouterr().err
     assert not path.exists()
+
+
+def test_a_full_disk_is_said_to_be_the_stores(checkpoints, store, monkeypatch):
+    """What writes to an open file is told no path; without one, the project's folder would be named."""
+
+    class Full(io.FileIO):
+        def write(self, _):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("builtins.open", Full)
+    with pytest.raises(OSError, match="No space") as error:
+        checkpoints.write("key", Checkpoint({}, {"a": np.arange(9)}))
+    assert error.value.filename == str(store.root)
+    assert list(store.partial.iterdir()) == []
 
 
 def test_one_file_for_each_training_removed_at_the_end(checkpoints, store):

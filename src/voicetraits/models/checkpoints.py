@@ -38,7 +38,7 @@ class Checkpoints:
     """
 
     def __init__(self, store: Store) -> None:
-        self._folder = store.partial
+        self._store = store
         self._used: set[Path] = set()
 
     def read(self, key: str) -> Checkpoint | None:
@@ -59,7 +59,8 @@ class Checkpoints:
         """Replace the checkpoint of this key."""
         content = io.BytesIO()
         np.savez(content, **{_STATE: np.array(json.dumps(checkpoint.state))}, **checkpoint.arrays)
-        with written_aside(self._path(key)) as aside, open(aside, "wb") as file:
+        path = self._path(key)
+        with self._store.named_where_it_is_full(), written_aside(path) as aside, open(aside, "wb") as file:
             file.write(sha256(content.getvalue()).hexdigest().encode() + b"\n")
             file.write(content.getvalue())
 
@@ -69,6 +70,6 @@ class Checkpoints:
             path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
-        path = self._folder / f"{key}.checkpoint"
+        path = self._store.partial / f"{key}.checkpoint"
         self._used.add(path)
         return path
