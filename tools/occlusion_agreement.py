@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from voicetraits import stage
 from voicetraits.errors import DataError
 from voicetraits.explaining.gradients import GradCam
-from voicetraits.explaining.saliency import is_net, restore_net
 from voicetraits.inference.occlusion import Occlusion, occlude
 from voicetraits.models import saved
+from voicetraits.models.restoring import is_net, restore_net
 from voicetraits.net_inputs import front_end_of
 
 MODELS, AUDIO = Path("data/models"), Path("data/audio")

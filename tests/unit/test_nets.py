@@ -16,6 +16,7 @@ from voicetraits.models import net, net_params, net_runtime, net_training, saved
 from voicetraits.models.checkpoints import Checkpoints
 from voicetraits.models.net_module import Phase
 from voicetraits.models.net_training import keras
+from voicetraits.models.restoring import restore_net
 
 ROOT = Path(__file__).parents[2]
 SIZES = {"train": 64, "val": 24, "test": 24}
@@ -128,7 +129,7 @@ def test_a_loaded_net_says_the_same(data, trained):
     np.testing.assert_array_equal(
         loaded.predict_proba(rows["test"].features, names=inputs.names, params=inputs.params), expected
     )
-    with_keras = net.load_keras(folder)
+    with_keras = restore_net(folder)
     for number, clip in enumerate(rows["test"].features):
         values = with_keras([clip[None], np.ones((1, len(clip)), np.float32)]).numpy()[0]
         np.testing.assert_allclose(values, expected[number], atol=1e-4)
@@ -140,7 +141,7 @@ def test_a_clip_does_not_depend_on_its_neighbours(data, trained):
     clips = data(2)[1]["test"].features
     alone = np.concatenate([model.predict_proba(clips[number : number + 1]) for number in range(len(clips))])
     np.testing.assert_array_equal(model.predict_proba(clips), alone)
-    with_keras, clip = net.load_keras(folder), clips[3]
+    with_keras, clip = restore_net(folder), clips[3]
     expected = with_keras([clip[None], np.ones((1, len(clip)), np.float32)]).numpy()
     for longer in range(1, 4):
         padded = np.full((2, len(clip) + longer, clip.shape[1]), -40, np.float32)  # the neighbour is as long

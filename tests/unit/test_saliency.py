@@ -8,7 +8,7 @@ from voicetraits.explaining.class_maps import SaliencyParams
 from voicetraits.explaining.faithfulness import hottest, score_drops
 from voicetraits.explaining.gradients import GradCam, integrated_gradients, keras, last_layer_with_time, scores
 from voicetraits.explaining.held_out import HeldOutClips, Intervals
-from voicetraits.explaining.saliency import draw_clips, explain_net, is_net, restore_net
+from voicetraits.explaining.saliency import draw_clips, explain_net
 
 layers, ops = keras.layers, keras.ops
 FRAMES, BANDS, DECIDING = 24, 16, 11
@@ -171,16 +171,3 @@ def test_drawn_clips_are_of_every_class():
     drawn = draw_clips(labels, 10, np.random.default_rng(0))
     assert np.bincount(labels[drawn]).tolist() == [5, 3]
     assert drawn.tolist() == sorted(set(drawn.tolist()))
-
-
-def test_a_net_comes_back_from_architecture_and_weights(tmp_path):
-    net = band_net()
-    assert not is_net(tmp_path)
-    (tmp_path / "architecture.json").write_text(net.to_json())
-    net.save_weights(tmp_path / "net.weights.h5")
-    assert is_net(tmp_path)
-    clip = planted(1)[None]
-    np.testing.assert_array_equal(scores(restore_net(tmp_path), clip, 1), scores(net, clip, 1))
-    (tmp_path / "net.weights.h5").write_bytes(b"no weights")
-    with pytest.raises(ModelError, match="cannot be restored"):
-        restore_net(tmp_path)

@@ -15,8 +15,9 @@ from voicetraits.explaining.class_maps import SaliencyParams
 from voicetraits.explaining.explanation import Data
 from voicetraits.explaining.held_out import HeldOutClips
 from voicetraits.explaining.occluding import occlude_sounds
-from voicetraits.explaining.saliency import draw_clips, explain_net, restore_net
+from voicetraits.explaining.saliency import draw_clips, explain_net
 from voicetraits.models import saved
+from voicetraits.models.restoring import restore_net
 
 #: The front end whose input is a picture of time and frequency.
 LOG_MEL = "log_mel"

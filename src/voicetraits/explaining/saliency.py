@@ -1,41 +1,18 @@
 """Where a net looks in log-mel frames, averaged by class, and whether that is true."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from voicetraits.errors import ModelError
 from voicetraits.explaining.class_maps import ClipMap, Saliency, SaliencyParams, averaged
 from voicetraits.explaining.faithfulness import score_drops
 from voicetraits.explaining.gradients import GradCam, integrated_gradients, keras, scores
 from voicetraits.explaining.held_out import Intervals
 
-_ARCHITECTURE, _WEIGHTS = "architecture.json", "net.weights.h5"
 #: What makes one value of a band's steps in time: logits add up, heat does not.
 _OVER_TIME = {"grad_cam": "mean", "integrated_gradients": "sum"}
 #: Clips of different length are stretched to so many steps, from begin to end, before they are averaged.
 _STEPS_OF_TIME = 32
-
-
-def restore_net(folder: Path) -> keras.Model:
-    """The net in a model's folder, from its architecture and weights alone, without the module that built it.
-
-    Raises:
-        ModelError: it cannot be restored.
-    """
-    try:
-        model = keras.models.model_from_json((folder / _ARCHITECTURE).read_text(encoding="utf-8"))
-        model.load_weights(folder / _WEIGHTS)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise ModelError(f"the net in {folder} cannot be restored ({reason}); make it again with `dvc repro`") from None
-    return model
-
-
-def is_net(folder: Path) -> bool:
-    """Whether a model's folder holds a net."""
-    return (folder / _ARCHITECTURE).exists()
 
 
 def draw_clips(labels: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:

@@ -23,11 +23,11 @@ from voicetraits.models.net_module import STANDARDISE, NetModule, Phase
 from voicetraits.models.net_params import NetParams, Training
 from voicetraits.models.net_training import Predictor, keras, tf, train
 from voicetraits.models.onnx_file import onnx_bytes
+from voicetraits.models.restoring import ARCHITECTURE, WEIGHTS
 from voicetraits.models.rows import Rows, balance_train, balance_validation
 from voicetraits.models.saved import Log
 from voicetraits.net_inputs import Clips, NetInputs
 
-_ARCHITECTURE, _WEIGHTS = "architecture.json", "net.weights.h5"
 #: Largest difference between what Keras and ONNX Runtime say, and how many clips they are asked about.
 _TOLERANCE, _COMPARED = 1e-4, 8
 
@@ -108,8 +108,8 @@ class Net:
 
     def save(self, folder: Path) -> None:
         """Write architecture, weights and ONNX."""
-        (folder / _ARCHITECTURE).write_text(self._model.to_json(indent=1), encoding="utf-8")
-        self._model.save_weights(folder / _WEIGHTS)
+        (folder / ARCHITECTURE).write_text(self._model.to_json(indent=1), encoding="utf-8")
+        self._model.save_weights(folder / WEIGHTS)
         (folder / net_runtime.NET).write_bytes(self._onnx)
 
     def _build(self, params: Any) -> keras.Model:
@@ -128,14 +128,6 @@ class Net:
 def phases_of(module: NetModule, params: NetParams) -> Sequence[Phase]:
     """How a net is trained, in parts: as its module says, else all layers for `epochs`."""
     return getattr(module, "phases", lambda _: [Phase(params.training.epochs)])(params.net)
-
-
-def load_keras(folder: Path) -> keras.Model:
-    """The net of a saved model with its layers and weights, for what ONNX Runtime cannot do, such as gradients."""
-    keras.utils.clear_session()
-    model = keras.models.model_from_json((folder / _ARCHITECTURE).read_text(encoding="utf-8"))
-    model.load_weights(folder / _WEIGHTS)
-    return model
 
 
 def start_tensorflow(training: Training) -> None:

@@ -8,9 +8,9 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from voicetraits.errors import DataError
+from voicetraits.errors import DataError, ModelError
+from voicetraits.models.restoring import restore_net
 
-_ARCHITECTURE, _WEIGHTS = "architecture.json", "net.weights.h5"
 #: Of each layer kind, the last part of the names of its weights in PyTorch, in Keras's order.
 _PARTS = {"Conv2D": ("weight",), "BatchNormalization": ("weight", "bias", "running_mean", "running_var")}
 _TYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
@@ -29,6 +29,8 @@ def copy_trunk(source: Path, model: keras.Model, *, head: str) -> None:
     layers = [layer for layer in model.layers if layer.weights and layer.name != head]
     try:
         weights = _from_folder(source, layers) if source.is_dir() else _from_file(source, layers)
+    except ModelError as error:
+        raise DataError(str(error).rpartition("; ")[0]) from None  # what to do, the net that wants it says
     # Damage shows in many ways: AttributeError and TypeError are those of JSON that holds something else.
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile) as error:
         raise DataError(" ".join(str(error).split())) from None
@@ -43,9 +45,7 @@ def copy_trunk(source: Path, model: keras.Model, *, head: str) -> None:
 
 
 def _from_folder(folder: Path, layers: list[keras.layers.Layer]) -> list[list[np.ndarray]]:
-    other = keras.models.model_from_json((folder / _ARCHITECTURE).read_text(encoding="utf-8"))
-    other.load_weights(folder / _WEIGHTS)
-    found = {layer.name: layer.get_weights() for layer in other.layers}
+    found = {layer.name: layer.get_weights() for layer in restore_net(folder).layers}
     if missing := [layer.name for layer in layers if layer.name not in found]:
         raise ValueError(f"it is a net without the layer {missing[0]}")
     return [found[layer.name] for layer in layers]
