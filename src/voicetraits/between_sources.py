@@ -68,7 +68,10 @@ def cross_corpus_folds(
             )
     notes = []
     if several := sorted(strata.keys() - sources.keys()):
-        notes.append(f"{len(several)} speakers are left out: they, or those they share clips with, are in two sources")
+        notes.append(
+            f"{len(several)} speakers are left out: they, or those with whom they share clips or a name but for case, "
+            f"diacritics and punctuation, are in two sources"
+        )
     notes += [
         f"class {name} is left out: no other source has it as well" for name in names if kept and name not in kept
     ]

@@ -22,6 +22,8 @@ from voicetraits.words import comparable
 #: Strategy: the sides on which each fold needs a speaker of each class. With few speakers, not every fold can test all.
 _NEEDED = {"holdout": SIDES, "speaker_kfold": ("train", "val"), "cross_corpus": SIDES}
 _COLUMNS = ["target", "fold", "speaker_id", "side"]
+#: Why speakers are fewer than their names, see `speaker_groups`.
+_AS_ONE = "those who share a clip, or whose names differ only in case, diacritics or punctuation, count as one"
 
 
 @section
@@ -82,8 +84,8 @@ def split_speakers(
     Each class of the target, and within it each class of the other target, is shared out as nearly as possible in the
     shares asked for, with a speaker at least of each class on every side (of folds: in training and validation).
     Speakers keep their side as well as can be when others come: who stands where follows the order of a hash of seed
-    and name. Speakers who share an identical clip, or whose names differ only in case, stay together. The order of rows
-    does not matter.
+    and name. Speakers who are one person, as far as `speaker_groups` knows, stay together. The order of rows does not
+    matter.
 
     Args:
         metadata: utterance_id, speaker_id, archive, gender, age_group; for `cross_corpus` also source.
@@ -92,7 +94,7 @@ def split_speakers(
 
     Raises:
         DataError: no target is left, there are more folds than speakers, or a class cannot stand on every side because
-            its speakers share clips.
+            too few of its speakers may be parted.
     """
     groups = speaker_groups(metadata, clips)
     if params.strategy == "audiomnist":
@@ -123,12 +125,12 @@ def split_speakers(
             notes.append(f"{target}: skipped, since {reason}")
         for fold, sides in folds.items():
             where = f"{target}, fold {fold}" if len(folds) > 1 else target
-            _check_sides(sides, strata, where, needed=_NEEDED[params.strategy])
+            _check_sides(sides, strata, groups, where, strategy=params.strategy)
             rows += [(target, fold, speaker, sides.get(speaker, "none")) for speaker in groups]
     if not rows:
         raise DataError(
             f"no target is left to learn ({'; '.join(notes)}): take more archives (`corpora.<corpus>.limit`), or lower "
-            f"`split.min_speakers_per_class`"
+            f"`split.min_speakers_per_class` where a class lacks no more than that"
         )
     return Splits(pd.DataFrame(sorted(rows), columns=_COLUMNS), tuple(skipped), tuple(notes))
 
@@ -200,7 +202,10 @@ def _choose_classes(
         if len(speakers) < min_speakers:
             reason = f"it has {len(speakers)} of the {min_speakers} speakers that split.min_speakers_per_class asks for"
         elif (independent := len({groups[speaker] for speaker in speakers})) < len(SIDES):
-            reason = f"its {len(speakers)} speakers are only {independent} groups that share no clip with each other"
+            reason = (
+                f"its {len(speakers)} speakers count as {independent} of the {len(SIDES)} that it needs, one for each "
+                f"side ({_AS_ONE}); take more archives, or give different people names that differ in letters or digits"
+            )
         else:
             kept.append(name)
             continue
@@ -212,19 +217,31 @@ def _check_folds(strata: Mapping[str, Stratum], groups: Mapping[str, str], folds
     """Before the work, which grows with the folds."""
     if folds > (independent := len({groups[speaker] for speaker in strata})):
         raise DataError(
-            f"{target}: `split.folds` is {folds}, but there are {independent} speakers to test (those who share a clip "
-            f"count as one), so in some folds no speaker is left to test; lower `split.folds`, or take more archives"
+            f"{target}: `split.folds` is {folds}, but there are {independent} speakers to test ({_AS_ONE}), so in some "
+            f"folds no speaker is left to test; lower `split.folds`, or take more archives"
         )
 
 
-def _check_sides(sides: Mapping[str, str], strata: Mapping[str, Stratum], where: str, *, needed: Sequence[str]) -> None:
+def _check_sides(
+    sides: Mapping[str, str], strata: Mapping[str, Stratum], groups: Mapping[str, str], where: str, *, strategy: str
+) -> None:
     there = {(strata[speaker].name, side) for speaker, side in sides.items()}
     for name in sorted({name for name, _ in there}):
-        for side in needed:
+        for side in _NEEDED[strategy]:
             if (name, side) not in there:
+                # But for a holdout, who is tested was settled before.
+                shared = SIDES if strategy == "holdout" else ("train", "val")
+                own = [groups[one] for one, at in sides.items() if strata[one].name == name and at in shared]
+                independent = len(set(own))
+                advice = [
+                    *(["try another `seed`"] if independent >= len(shared) else []),
+                    *(["raise `split.folds`"] if strategy == "speaker_kfold" else []),
+                    "take more archives",
+                    "or leave the class out by a higher `split.min_speakers_per_class`",
+                ]
                 raise DataError(
-                    f"{where}: no speaker of class {name} is left for {side}, since its speakers share identical "
-                    f"clips; try another `seed`, or leave the class out by a higher `split.min_speakers_per_class`"
+                    f"{where}: no speaker of class {name} is left for {side}: there are {len(own)} for "
+                    f"{', '.join(shared)}, who count as {independent} ({_AS_ONE}); {', '.join(advice)}"
                 )
     if "test" not in sides.values():
         raise DataError(f"{where}: no speaker is left to test; lower `split.folds`, or take more archives")

@@ -163,8 +163,20 @@ def test_more_folds_than_speakers_is_an_error():
 def test_speakers_who_share_a_clip_are_tested_in_one_fold_and_count_as_one():
     metadata, clips = corpus(*people(6, 6))
     clips = share_clip(clips, "female000-0/0", "female001-0/0")
-    with pytest.raises(DataError, match="is 12, but there are 11 speakers to test"):
+    with pytest.raises(DataError, match=r"is 12, but there are 11 speakers to test \(those who share a clip, or whose"):
         folds_of(metadata, clips, folds=12)
+
+
+def test_a_class_too_small_for_few_folds_is_said_to_need_more_of_them():
+    """Of three women two are tested in one of two folds; nobody shares a clip, and no seed helps."""
+    message = (
+        r"^gender, fold 0: no speaker of class female is left for val: there are 1 for train, val, who count as 1 \(.*"
+        r"\); raise `split\.folds`, take more archives, or leave the class out by a higher `split\.min_"
+    )
+    metadata, clips = corpus(*people(3, 9))
+    with pytest.raises(DataError, match=message):
+        folds_of(metadata, clips, folds=2, min_speakers_per_class=3)
+    assert len(sides_by_fold(folds_of(metadata, clips, folds=3, min_speakers_per_class=3))) == 3
 
 
 def test_a_million_folds_are_refused_at_once():
@@ -226,11 +238,24 @@ def test_those_in_two_sources_take_no_part():
     clips = share_clip(clips, "a-female001-0/0", "b-male001-0/0")
     splits = folds_of(metadata, clips, strategy="cross_corpus")
     assert splits.notes == (
-        "gender: 3 speakers are left out: they, or those they share clips with, are in two sources",
+        "gender: 3 speakers are left out: they, or those with whom they share clips or a name but for case, diacritics "
+        "and punctuation, are in two sources",
     )
     for sides in sides_by_fold(splits).values():
         left_out = {speaker for speaker, side in sides.items() if side == "none"}
         assert left_out == {"a-female000", "a-female001", "b-male001"}
+
+
+def test_a_class_whose_names_look_alike_cannot_be_trained_on_and_validated():
+    alike = [(name, "female", None) for name in ("Ann", "ann", "ANN")]
+    metadata, clips = of_sources(a=[*alike, *people(0, 4)], b=(4, 4))
+    message = (
+        r"^gender, fold a--b: no speaker of class female is left for val: there are 3 for train, val, who count as 1 "
+        r"\(those who share a clip, or whose names differ only in case, diacritics or punctuation, count as one\); "
+        r"take more archives, or leave the class out by a higher `split\.min_speakers_per_class`$"
+    )
+    with pytest.raises(DataError, match=message):
+        folds_of(metadata, clips, strategy="cross_corpus", min_speakers_per_class=3)
 
 
 def test_classes_that_two_sources_have_are_kept():

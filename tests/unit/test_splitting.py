@@ -168,8 +168,19 @@ def test_a_class_in_fewer_groups_than_sides_is_left_out_and_noted():
     metadata, clips = corpus(*people(10, 10), *((f"s{i}", "male", "senior") for i in range(6)), ("y", "male", "youth"))
     clips = share_clip(clips, *(f"s{i}-0/0" for i in range(5)))
     notes = split(metadata, clips, targets=TARGETS).notes
-    assert "age: class senior is left out: its 6 speakers are only 2 groups that share no clip with each other" in notes
+    assert notes[1] == (
+        "age: class senior is left out: its 6 speakers count as 2 of the 3 that it needs, one for each side (those who "
+        "share a clip, or whose names differ only in case, diacritics or punctuation, count as one); take more "
+        "archives, or give different people names that differ in letters or digits"
+    )
     assert "age: skipped, since fewer than two classes are left" in notes
+
+
+def test_a_class_whose_names_look_alike_is_left_out_and_noted():
+    speakers = [*people(10, 10), *((name, "male", "senior") for name in ("Bob", "bob", "b.ob", "BOB", "Al"))]
+    notes = split(*corpus(*speakers), targets=TARGETS).notes
+    assert notes[1].startswith("age: class senior is left out: its 5 speakers count as 2 of the 3 that it needs, one")
+    assert "whose names differ only in case, diacritics or punctuation, count as one); take more archives" in notes[1]
 
 
 def test_a_target_with_one_class_is_skipped():
@@ -198,7 +209,12 @@ def test_a_class_that_cannot_stand_on_every_side_is_an_error():
     for group in (("youth0", "adult0", "senior0"), ("youth1", "adult1"), ("youth2", "senior1"), ("adult2", "senior2")):
         clips = share_clip(clips, *(f"{name}-0/0" for name in group))
     params = SplitParams(strategy="holdout", folds=5, val_share=0.2, test_share=0.25, min_speakers_per_class=3)
-    with pytest.raises(DataError, match=r"age: no speaker of class \w+ is left for \w+, since .* try another `seed`"):
+    message = (
+        r"^age: no speaker of class \w+ is left for \w+: there are 3 for train, val, test, who count as 3 "
+        r"\(those who share a clip, or whose names differ only in case, diacritics or punctuation, count as one\); "
+        r"try another `seed`, take more archives, or leave the class out by a higher `split\.min_speakers_per_class`$"
+    )
+    with pytest.raises(DataError, match=message):
         split(metadata, clips, targets=("age",), params=params)
 
 
