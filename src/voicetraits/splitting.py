@@ -1,5 +1,6 @@
 """Splits speakers into training, validation and test, so that no voice and no recording stands on two sides."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -22,6 +23,7 @@ from voicetraits.words import comparable
 #: Strategy: the sides on which each fold needs a speaker of each class. With few speakers, not every fold can test all.
 _NEEDED = {"holdout": SIDES, "speaker_kfold": ("train", "val"), "cross_corpus": SIDES}
 _COLUMNS = ["target", "fold", "speaker_id", "side"]
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\W_]+(?=\d)")
 #: Why speakers are fewer than their names, see `speaker_groups`.
 _AS_ONE = "those who share a clip, or whose names differ only in case, diacritics or punctuation, count as one"
 
@@ -170,7 +172,8 @@ def speaker_groups(metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, str
     """Speaker: name of the group that must stay on one side, which is the first name in it.
 
     In a group are those who share an identical clip, directly or through others, and those whose names differ only in
-    case, diacritics or punctuation: as far as we know, one person.
+    case, diacritics or punctuation: as far as we know, one person. Signs between digits part numbers: `1-11` and `11-1`
+    are two. But where somebody is called `111`, that may be either of them, and all stay together.
     """
     owned = metadata[["utterance_id", "speaker_id"]].merge(
         clips[["utterance_id", "audio_sha256"]], on="utterance_id", how="left", validate="one_to_one"
@@ -180,7 +183,9 @@ def speaker_groups(metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, str
         raise DataError(f"metadata.parquet names {stranger}, clips.parquet does not; run `dvc repro parse_metadata`")
     speaker, names = pd.factorize(owned["speaker_id"], sort=True)
     # A name of punctuation alone is like no other.
-    alike = owned["speaker_id"].map(lambda name: comparable(name) or name)
+    plain = owned["speaker_id"].map(lambda name: comparable(name) or name)
+    parted = owned["speaker_id"].map(lambda name: _with_parted_numbers(name) or name)
+    alike = parted.where(~plain.isin(plain[plain == parted]), plain)
     links = [pd.factorize(owned["audio_sha256"])[0], pd.factorize(alike)[0]]
     # A graph of speakers, recordings and names in plain letters, with an edge from each speaker to what he or she has.
     offsets = np.cumsum([len(names), *(link.max(initial=-1) + 1 for link in links)])
@@ -190,6 +195,11 @@ def speaker_groups(metadata: pd.DataFrame, clips: pd.DataFrame) -> dict[str, str
     component = connected_components(graph, directed=False)[1]
     first_name: dict[int, str] = {}
     return {name: first_name.setdefault(component[index], name) for index, name in enumerate(names)}
+
+
+def _with_parted_numbers(name: str) -> str:
+    """A name in its comparable form, with one and the same sign for any between two digits."""
+    return "-".join(map(comparable, _BETWEEN_DIGITS.split(name)))
 
 
 def _choose_classes(

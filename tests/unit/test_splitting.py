@@ -112,6 +112,17 @@ def test_names_that_differ_in_diacritics_or_punctuation_stay_together():
     assert groups["!!"] != groups["??"]
 
 
+def test_signs_between_digits_part_numbers():
+    def grouped(*names):
+        return list(speaker_groups(*corpus(*((name, "male", "adult") for name in sorted(names)))).values())
+
+    assert grouped("1-11", "11-1", "111-") == ["1-11", "1-11", "1-11"], "who is called 111 may be either"
+    assert grouped("1-11", "11-1") == ["1-11", "11-1"]
+    assert grouped("1-11", "1. 11", "11-1", "1_11") == ["1-11", "1-11", "11-1", "1-11"]
+    assert grouped("Anna 2-1", "anna2.1", "anna-21", "ANNA_2_1") == ["ANNA_2_1"] * 4
+    assert grouped("a-1", "a1", "1-a", "1a") == ["1-a", "1-a", "a-1", "a-1"], "beside a letter a sign parts nothing"
+
+
 def test_groups():
     metadata, clips = corpus(*people(3, 1))
     assert speaker_groups(metadata, clips) == {
