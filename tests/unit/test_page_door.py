@@ -2,8 +2,11 @@
 
 import asyncio
 
+import anyio
 import pytest
+from starlette.applications import Starlette
 from starlette.responses import FileResponse
+from starlette.routing import Route
 
 from voicetraits.serving.page_door import PageDoor
 
@@ -14,6 +17,7 @@ def statuses(app) -> list[int]:
     sent = []
 
     async def receive():
+        await asyncio.sleep(0.001)  # as a server does, so that the answer has its turn
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message):
@@ -24,15 +28,33 @@ def statuses(app) -> list[int]:
 
 
 def test_a_file_that_is_gone_is_not_found(tmp_path):
-    assert statuses(FileResponse(tmp_path / "gone.wav")) == [404]
+    gone = FileResponse(tmp_path / "gone.wav")
+    assert statuses(gone) == [404]
+    # Within an application, which makes a 500 of what it does not expect.
+    assert statuses(Starlette(routes=[Route(SCOPE["path"], lambda request: gone)])) == [404]
 
 
-def test_what_was_answered_is_not_answered_twice(tmp_path):
+def test_a_file_that_goes_between_the_look_at_it_and_its_opening_is_not_found(tmp_path, monkeypatch):
+    (tmp_path / "there.wav").write_bytes(b"RIFF")
+    there = FileResponse(tmp_path / "there.wav")
+    assert statuses(there) == [200]
+    opened = anyio.open_file
+
+    async def too_late(path, mode):
+        path.unlink()
+        return await opened(path, mode)
+
+    monkeypatch.setattr(anyio, "open_file", too_late)
+    assert statuses(there) == [404]
+
+
+def test_what_was_answered_is_not_answered_twice():
     async def app(scope, receive, send):
-        await send({"type": "http.response.start", "status": 500, "headers": []})
-        raise RuntimeError("File at path /tmp/gone.wav does not exist.")
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"RIFF", "more_body": True})
+        raise FileNotFoundError(2, "No such file or directory", "/tmp/gone.wav")
 
-    assert statuses(app) == [500]
+    assert statuses(app) == [200]
 
 
 def test_other_errors_are_not_hidden():
@@ -41,3 +63,9 @@ def test_other_errors_are_not_hidden():
 
     with pytest.raises(RuntimeError, match="something else"):
         statuses(app)
+
+    async def fails(request):
+        raise RuntimeError("something else")
+
+    with pytest.raises(RuntimeError, match="something else"):
+        statuses(Starlette(routes=[Route(SCOPE["path"], fails)]))

@@ -50,20 +50,38 @@ class PageDoor:
 
     async def _play(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A recording for the page's player; it may be answered, and so deleted, while it is asked for."""
-        is_answered = False
+        held: list[Message] = []
+        is_begun = False
+
+        async def release() -> None:
+            nonlocal is_begun
+            while held:
+                is_begun = True
+                await send(held.pop(0))
 
         async def watched(message: Message) -> None:
-            nonlocal is_answered
-            is_answered = True
-            await send(message)
+            held.append(message)
+            # The head waits for the first piece of the file, which may be gone by then; a 500 for what it was made of.
+            if message["type"] != "http.response.start" and held[0].get("status") != 500:
+                await release()
 
         try:
             await self._app(scope, receive, watched)
-        except RuntimeError as error:
-            if not str(error).endswith("does not exist."):  # Starlette's, of a file
+        except Exception as error:
+            if not _is_of_a_file_that_is_gone(error):
+                await release()
                 raise
-            if not is_answered:
+            if not is_begun:
                 await send_problem(Problem(Kind.NOT_FOUND, "this sound is gone: they are not kept"), send)
+        else:
+            await release()
+
+
+def _is_of_a_file_that_is_gone(error: Exception) -> bool:
+    """Starlette's own where it looks for the file, the system's where it opens it."""
+    if isinstance(error, RuntimeError):
+        return str(error).endswith("does not exist.")
+    return isinstance(error, FileNotFoundError)
 
 
 def is_asked_for(path: str) -> bool:
