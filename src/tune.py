@@ -62,6 +62,11 @@ def main() -> None:
         modules=["voicetraits.tuning.study", "voicetraits.tuning.objective", *subject.modules],
         versions=("optuna", *subject.versions),
     )  # fmt: skip
+
+    def finish(trial: FrozenTrial) -> None:
+        announce(trial)
+        store.trim()  # with another front end, a trial adds to it
+
     finished = run_study(
         validation_uar(subject, all_params, folds, classes=len(classes), seed=seed),
         space,
@@ -71,7 +76,7 @@ def main() -> None:
         trials=settings.trials if arguments.trials is None else arguments.trials,
         seed=seed,
         warm_up_steps=warm_up_epochs(subject.epochs) if len(folds) == 1 else WARM_UP_FOLDS,
-        announce=lambda trial: announce(trial, store),
+        announce=finish,
     )
     if finished[0].state != TrialState.COMPLETE:
         raise ParameterError(
@@ -134,9 +139,7 @@ def warm_up_epochs(epochs: int | None) -> int:
     return max(1, (epochs or 0) // 3)
 
 
-def announce(trial: FrozenTrial, store: Store) -> None:
-    """Say how a trial went; with another front end it may have filled the store."""
-    store.trim()
+def announce(trial: FrozenTrial) -> None:
     if has_diverged(trial):
         outcome = "diverged (the loss grew beyond all numbers)"
     else:
