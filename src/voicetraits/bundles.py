@@ -36,6 +36,9 @@ from voicetraits.suffixes import is_audio
 # A bundle may be as large as it likes; a member is read into memory.
 _LIMITS = Limits(archive_bytes=10**15, member_bytes=4 * 10**9, members=10**9, compression_ratio=10**6, pax_bytes=10**15)
 _GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK"
+#: Bytes on the disk for each of a bundle's, before it is known how much is taken from it: itself, and at most as much
+#: again as archives, as audio shards and as features. What nets and stress need beside is told once that is known.
+_SPACE_FACTOR = 4
 _CLIPS, _ABOUT, _VERSION = "clips.parquet", "survey.json", "version.txt"
 _CLIPS_SCHEMA = pa.schema({"path": pa.string(), "bytes": pa.int64()})
 
@@ -276,8 +279,7 @@ class Bundle:
             return
         there = f", {human_bytes(part.size)} of it are there" if part.size else ""
         print(f"scrape: fetching {self.source}, {human_bytes(size)}{there}", flush=True)
-        # Itself, and archives of what is taken from it. What all stages need is told once these are known.
-        require_space(2 * size - part.size, [self._store.root], self.key)
+        require_space(_SPACE_FACTOR * size - part.size, [self._store.root], self.key)
 
     def _write_survey(self, folder: Path, texts: re.Pattern[str]) -> None:
         print(f"scrape: looking through {self.source}", flush=True)

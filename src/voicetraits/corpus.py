@@ -13,7 +13,7 @@ from voicetraits.store import Store
 #: tested and all conditions of stress. Measured on 1.8 h of speech: 138 MB of archives, 122 MB of audio shards, 56 MB
 #: of features, 344 MB of what a net sees, 644 MB of what models see under stress make 9.5, each once, as the store, the
 #: workspace and DVC's cache hold links to the same files. The rest is for models, and for what is written before the
-#: old is removed. With folds, where everyone is tested, it is 25.
+#: old is removed. With folds, where everyone is tested, it would be some 24: that is reckoned.
 SPACE_FACTOR = 10.0
 #: How the names of archives end, in lower case.
 ARCHIVE_SUFFIXES = (".tgz", ".tar.gz")

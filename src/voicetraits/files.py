@@ -4,8 +4,6 @@ import glob
 import hashlib
 import json
 import os
-import platform
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,26 +48,10 @@ def folder_anew(path: Path) -> Iterator[Path]:
 
 
 def _aside(path: Path) -> Path:
-    """A new name beside `path`, with our process in it; what a killed one left under such a name is removed.
-
-    What a process writes that still runs stays: two may write the same file, and the last one's is kept.
-    """
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        owner = re.fullmatch(r"(.+)-(\d+)-[0-9a-f]{32}(\.old)?\.tmp", left.name.removeprefix(f".{path.name}."))
-        # What runs on another machine that shares the disk, nobody here can tell.
-        if owner and owner[1] == platform.node() and not _is_running(int(owner[2])):
-            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
-    return path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}-{uuid4().hex}.tmp")
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)  # sends nothing
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    """A new name beside `path`; what a killed run left under such a name is removed."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 32}*.tmp"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
 
 
 def write_parquet(table: "pa.Table | pd.DataFrame", path: Path) -> None:

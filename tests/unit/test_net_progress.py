@@ -2,6 +2,7 @@
 
 import errno
 import io
+import multiprocessing
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from voicetraits.models.net_progress import Progress
 from voicetraits.models.schedules import learning_rate
 from voicetraits.models.voicenet import Params
 from voicetraits.params import section
+from voicetraits.store import Store
 
 ALL = params.load(ROOT / "params.yaml")
 
@@ -107,6 +109,24 @@ def test_a_full_disk_is_said_to_be_the_stores(checkpoints, store, monkeypatch):
         checkpoints.write("key", Checkpoint({}, {"a": np.arange(9)}))
     assert error.value.filename == str(store.root)
     assert list(store.partial.iterdir()) == []
+
+
+def _write_many(root):
+    for epoch in range(20):
+        Checkpoints(Store(root)).write("key", Checkpoint({"epoch": epoch}, {"a": np.zeros(500_000)}))
+
+
+def test_two_processes_may_train_the_same(store, checkpoints):
+    """As two experiments do: neither takes away what the other is writing."""
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_write_many, args=(store.root,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert checkpoints.read("key").state == {"epoch": 19}
+    assert list((store.root / "aside").iterdir()) == []
 
 
 def test_one_file_for_each_training_removed_at_the_end(checkpoints, store):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from voicetraits.files import written_aside
 from voicetraits.store import Store
 
 _STATE = "state"
@@ -59,10 +59,12 @@ class Checkpoints:
         """Replace the checkpoint of this key."""
         content = io.BytesIO()
         np.savez(content, **{_STATE: np.array(json.dumps(checkpoint.state))}, **checkpoint.arrays)
-        path = self._path(key)
-        with self._store.named_where_it_is_full(), written_aside(path) as aside, open(aside, "wb") as file:
-            file.write(sha256(content.getvalue()).hexdigest().encode() + b"\n")
-            file.write(content.getvalue())
+        digest = sha256(content.getvalue()).hexdigest().encode()
+        # In a folder of our own: another process may train the same.
+        with self._store.scratch() as folder:
+            with open(folder / "checkpoint", "wb") as file:
+                file.write(digest + b"\n" + content.getvalue())
+            os.replace(folder / "checkpoint", self._path(key))
 
     def remove(self) -> None:
         """Remove the checkpoints that were read or written: what came of them has been saved."""
