@@ -19,6 +19,7 @@ from voicetraits.augmentation.noise import add_noise, coloured_noise
 from voicetraits.augmentation.params import AugmentParams
 from voicetraits.augmentation.pitch import Voice
 from voicetraits.augmentation.room import diffuse_room, in_room
+from voicetraits.augmentation.sampling import at_rate
 from voicetraits.augmentation.shoebox import Shoebox
 from voicetraits.augmentation.spectra import apply_response, band, octaves
 from voicetraits.augmentation.telephone import telephone
@@ -26,7 +27,7 @@ from voicetraits.errors import ParameterError
 
 FILE = Path(__file__).parents[2] / "params.yaml"
 DEFAULTS = params.get(params.load(FILE), "augment", AugmentParams)
-EFFECTS = ("pitch", "tape", "speed", "room", "noise", "microphone", "telephone", "gain")
+EFFECTS = ("pitch", "tape", "speed", "room", "noise", "microphone", "sampling", "telephone", "gain")
 SPEECH_LIKE = (pulses(100, 1.5) + noise(1.5, seed=1, amplitude=0.01)).astype(np.float32)
 
 
@@ -139,6 +140,15 @@ def test_a_shoebox_reverberates_for_eyrings_time_or_a_little_longer(absorption):
     volume, surface = 6 * 4.5 * 2.7, 2 * (6 * 4.5 + 6 * 2.7 + 4.5 * 2.7)
     eyring_seconds = 24 * np.log(10) / 343 * volume / (-surface * np.log(1 - absorption))
     assert 0.95 * eyring_seconds < reverberation_seconds(room.impulse_response(), 20.0) < 1.5 * eyring_seconds
+
+
+@pytest.mark.parametrize("rate_hz", [7000.0, 8000.0, 11025.0, 13217.3])
+def test_a_lower_rate_has_nothing_above_half_of_it(rate_hz):
+    """What it can hold comes back as it was, in its place."""
+    low, high = (sine(share * rate_hz / 2, 1.0, 0.4).astype(np.float32) for share in (0.8, 1.1))
+    heard = at_rate(low + high, rate_hz)
+    assert (heard.dtype, len(heard)) == (np.float32, RATE_HZ)
+    np.testing.assert_allclose(heard[1000:-1000], low[1000:-1000], atol=1e-3)
 
 
 def test_a_telephone_passes_its_band_alone():

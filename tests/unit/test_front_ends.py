@@ -70,6 +70,16 @@ def test_volume_does_not_count(name):
     np.testing.assert_allclose(front_end(VOICE / 8), front_end(VOICE), atol=1e-3)
 
 
+def test_levels_lie_within_the_range_asked_for():
+    """Digital silence looks like any quiet place."""
+    clip = np.concatenate([VOICE, np.zeros(RATE_HZ, np.float32)])
+    all_of_it, cut = log_mel.FrontEnd()(clip), log_mel.FrontEnd(range_db=60.0)(clip)
+    assert np.ptp(all_of_it) > 85
+    assert np.ptp(cut) == pytest.approx(60, abs=1e-4)
+    np.testing.assert_array_equal(cut, np.clip(all_of_it, all_of_it.max() - np.float32(60), None))
+    np.testing.assert_allclose(log_mel.FrontEnd(range_db=60.0)(clip / 8), cut - 20 * np.log10(8), atol=1e-3)
+
+
 def test_values_of_images_are_of_a_size_that_nets_learn_from():
     image = mfcc_image.FrontEnd()(VOICE)
     assert 0.2 < image.std() < 3

@@ -27,10 +27,10 @@ def training(**values):
     return params.get({"net": {"common": {**ALL["net"]["common"], **values}}}, "net.common", Training)
 
 
-def noted(losses, step_epochs=3):
+def noted(losses, step_epochs=3, keeps_last=False):
     progress = Progress()
     for number, loss in enumerate(losses):
-        progress.note({"loss/val": loss}, [np.array([number])], step_epochs)
+        progress.note({"loss/val": loss}, [np.array([number])], step_epochs=step_epochs, keeps_last=keeps_last)
     return progress
 
 
@@ -42,7 +42,13 @@ def test_the_best_epoch_is_kept():
     assert (progress.best[0][0], progress.best_loss, progress.stale) == (1, 1.0, 3)
 
 
-@pytest.mark.parametrize(("patience", "ended"), [(2, True), (3, True), (4, False)])
+def test_the_last_epoch_is_kept_where_asked_for():
+    """What the learning rate of `plateau` waits for counts on."""
+    progress = noted([3.0, 1.0, 2.0, 1.0, 1.5], keeps_last=True)
+    assert (progress.best[0][0], progress.best_loss, progress.stale, progress.waits) == (4, 1.0, 3, 1)
+
+
+@pytest.mark.parametrize(("patience", "ended"), [(2, True), (3, True), (4, False), (None, False)])
 def test_patience(patience, ended):
     assert noted([3.0, 1.0, 2.0, 1.0, 1.5]).has_ended([Phase(100)], patience) is ended
 
@@ -59,6 +65,7 @@ def test_phases():
     assert not Progress(epoch=2, stale=2).has_ended(phases, patience=1)  # of the first phase
     assert Progress(epoch=3, stale=1).has_ended(phases, patience=1)
     assert Progress(epoch=5).has_ended(phases, patience=9)
+    assert Progress(epoch=5, stale=5).has_ended(phases, patience=None)
 
 
 # Checkpoints

@@ -284,9 +284,9 @@ def test_phases_teach_the_layers_that_they_name(data, store, monkeypatch):
     monkeypatch.setattr(voicenet, "initialise", lambda model, _: starts.update(_weights(model)), raising=False)
     original, rates = net_training.Progress.note, []
 
-    def note(self, figures, weights, step_epochs):
+    def note(self, figures, weights, **how):
         rates.append(weights)
-        original(self, figures, weights, step_epochs)
+        original(self, figures, weights, **how)
 
     monkeypatch.setattr(net_training.Progress, "note", note)
     model, logged = fit(data, store)

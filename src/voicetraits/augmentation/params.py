@@ -76,6 +76,14 @@ class MicrophoneParams:
 
 
 @section
+class SamplingParams:
+    """A recording at a lower rate."""
+
+    share: Share
+    rate_hz: _range(4000, 16000)
+
+
+@section
 class TelephoneParams:
     """A telephone line."""
 
@@ -121,6 +129,7 @@ class AugmentParams:
     room: RoomParams
     noise: NoiseParams
     microphone: MicrophoneParams
+    sampling: SamplingParams
     telephone: TelephoneParams
     gain: GainParams
     mask: MaskParams

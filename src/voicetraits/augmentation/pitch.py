@@ -13,6 +13,7 @@ import parselmouth
 import soxr
 from parselmouth.praat import call
 
+from voicetraits.augmentation.sampling import of_length
 from voicetraits.augmentation.spectra import SAMPLE_RATE_HZ
 
 #: Where Praat looks for the pitch of a voice.
@@ -58,7 +59,7 @@ class Voice:
         changed = self._overlap_add(pitch / formants, formants / speed)
         if formants != 1:
             changed = soxr.resample(changed, formants, 1.0, quality="HQ")
-        return _of_length(changed, max(1, round(len(self.samples) / speed)))
+        return of_length(changed, max(1, round(len(self.samples) / speed)))
 
     @property
     def is_voiced(self) -> bool:
@@ -87,8 +88,3 @@ class Voice:
         # Where sound without pitch becomes longer, Praat repeats stretches of it that it draws at random.
         parselmouth.praat.run(_SEED_PRAAT)
         return call(manipulation, "Get resynthesis (overlap-add)").values[0].astype(np.float32)
-
-
-def _of_length(samples: np.ndarray, count: int) -> np.ndarray:
-    """Cut, or filled up with silence: resynthesis and resampling round by a sample or two."""
-    return np.pad(samples[:count], (0, max(0, count - len(samples))))

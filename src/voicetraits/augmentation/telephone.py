@@ -1,10 +1,10 @@
 """The telephone: a narrow band, 8 kHz, and µ-law (ITU-T G.711)."""
 
 import numpy as np
-import soxr
 
 from voicetraits.augmentation.levels import to_int16
-from voicetraits.augmentation.spectra import SAMPLE_RATE_HZ, apply_response, band
+from voicetraits.augmentation.sampling import from_rate, to_rate
+from voicetraits.augmentation.spectra import apply_response, band
 
 _RATE_HZ = 8_000
 _BAND_HZ = (300.0, 3400.0)
@@ -16,10 +16,8 @@ _BIAS, _LARGEST = 0x84, 32635
 def telephone(samples: np.ndarray) -> np.ndarray:
     """(n,) → (n,) float32 as heard over a telephone line: 300 to 3400 Hz, 8 kHz, 8-bit µ-law, and back to 16 kHz."""
     narrow = apply_response(samples, band(*_BAND_HZ, _ORDER))
-    low_rate = soxr.resample(narrow, SAMPLE_RATE_HZ, _RATE_HZ, quality="HQ")
-    heard = mu_law_decode(mu_law_encode(to_int16(low_rate)))
-    back = soxr.resample(heard.astype(np.float32) / 32768, _RATE_HZ, SAMPLE_RATE_HZ, quality="HQ")
-    return np.pad(back[: len(samples)], (0, max(0, len(samples) - len(back))))
+    heard = mu_law_decode(mu_law_encode(to_int16(to_rate(narrow, _RATE_HZ))))
+    return from_rate(heard.astype(np.float32) / 32768, _RATE_HZ, len(samples))
 
 
 def mu_law_encode(samples: np.ndarray) -> np.ndarray:

@@ -21,6 +21,8 @@ class FrontEnd:
         mel_bands: number of bands up to 8 kHz.
         frame_seconds, hop_seconds: length of a frame and distance between frames.
         pre_emphasis: y[t] = x[t] − pre_emphasis · x[t−1].
+        range_db: no level lies further below the clip's highest; None: down to the floor. Digital silence, and bands
+            that a recording at a lower rate does not have, then look like any quiet place.
     """
 
     name: ClassVar[str] = "log_mel"
@@ -30,6 +32,7 @@ class FrontEnd:
     frame_seconds: float = 0.025
     hop_seconds: float = 0.010
     pre_emphasis: float = 0.97
+    range_db: float | None = None
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -44,7 +47,10 @@ class FrontEnd:
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """(n,) float32 → (1 + n // hop_length, mel_bands) float32, in dB."""
         _, power = self._short_time(samples)  # (frames, n_fft / 2 + 1)
-        return log_mel_spectrum(power @ self._filters.T)
+        levels_db = log_mel_spectrum(power @ self._filters.T)
+        if self.range_db is None:
+            return levels_db
+        return np.maximum(levels_db, levels_db.max() - np.float32(self.range_db))
 
     @cached_property
     def _short_time(self) -> ShortTimeSpectrum:

@@ -1,8 +1,9 @@
 """Any net: its own module (see net_module.py) says what it is, `net.common` how it is trained.
 
-Adam or SGD on the cross-entropy, a learning rate for each epoch, early stopping on the validation speakers, best
-weights kept. A checkpoint after each epoch: a training that was killed goes on from there, and ends in the same bytes
-as an undisturbed one. What is saved is the architecture, the weights, and the net as ONNX, which is what predicts.
+Adam or SGD on the cross-entropy, a learning rate for each epoch, early stopping on the validation speakers with the
+best weights kept, or all epochs with the last ones. A checkpoint after each epoch: a training that was killed goes on
+from there, and ends in the same bytes as an undisturbed one. What is saved is the architecture, the weights, and the
+net as ONNX, which is what predicts.
 """
 
 from collections.abc import Sequence

@@ -22,7 +22,7 @@ class Training:
     step_epochs: Count
     gamma: Annotated[float, Field(gt=0, lt=1)]
     epochs: Count
-    patience: Count
+    patience: Count | None
     batch_size: Count
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     balance: Balance

@@ -14,7 +14,7 @@ class Progress:
     """The state after `epoch` epochs.
 
     Attributes:
-        best: weights of the epoch with the least validation loss.
+        best: weights of the epoch that counts: the one with the least validation loss, or the last, see `note`.
         variables: all of the model's, the states of its random generators among them; empty before the first epoch.
         optimizer: all of the optimizer's; empty before the first epoch.
         epoch: how many epochs are done.
@@ -42,19 +42,24 @@ class Progress:
             first += phase.epochs
         return len(phases), first
 
-    def has_ended(self, phases: Sequence[Phase], patience: int) -> bool:
-        """Whether all epochs are done, or the last phase has brought nothing for `patience` epochs."""
+    def has_ended(self, phases: Sequence[Phase], patience: int | None) -> bool:
+        """Whether all epochs are done, or the last phase has brought nothing for `patience` epochs (None: any)."""
         number, first = self.phase(phases)
         # Before the last phase's first epoch, `stale` is still what the phase before left.
         is_in_last = number == len(phases) - 1 and self.epoch > first
-        return number == len(phases) or (is_in_last and self.stale >= patience)
+        return number == len(phases) or (patience is not None and is_in_last and self.stale >= patience)
 
-    def note(self, figures: Mapping[str, float], weights: Sequence[np.ndarray], step_epochs: int) -> None:
-        """Count an epoch that ended with these figures and weights."""
+    def note(
+        self, figures: Mapping[str, float], weights: Sequence[np.ndarray], *, step_epochs: int, keeps_last: bool
+    ) -> None:
+        """Count an epoch that ended with these figures and weights; with `keeps_last`, whatever it brought."""
         self.epoch += 1
         self.figures.append(figures)
-        if self.best_loss is None or figures["loss/val"] < self.best_loss:
-            self.best_loss, self.best, self.stale = figures["loss/val"], weights, 0
+        is_best = self.best_loss is None or figures["loss/val"] < self.best_loss
+        if is_best or keeps_last:
+            self.best = weights
+        if is_best:
+            self.best_loss, self.stale = figures["loss/val"], 0
             return
         self.stale += 1
         self.waits += self.stale % step_epochs == 0

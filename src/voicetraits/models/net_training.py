@@ -38,7 +38,7 @@ def train(
     checkpoints: Checkpoints,
     key: str,
 ) -> Sequence[np.ndarray]:
-    """Train a model; the weights of the epoch with the least validation loss.
+    """Train a model; the weights of the epoch with the least validation loss, without `patience` of the last.
 
     Args:
         model: built under the strategy that is in scope.
@@ -80,7 +80,12 @@ def train(
                     f"numbers in epoch {epoch}"
                 )
             log(epoch, figures)
-            progress.note(figures, model.get_weights(), training.step_epochs)
+            progress.note(
+                figures,
+                model.get_weights(),
+                step_epochs=training.step_epochs,
+                keeps_last=training.patience is None,
+            )
             progress.variables, progress.optimizer = _values(model.variables), _values(model.optimizer.variables)
             progress.write(checkpoints, key)
             bar.set_postfix({name: f"{value:.3f}" for name, value in figures.items()}, refresh=False)

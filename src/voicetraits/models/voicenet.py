@@ -1,7 +1,9 @@
 """voicenet: our own net, small, on log-mel frames of a clip of any length.
 
-    clip (t, m) log-mel in dB, m = 64 -> standardise each band -> less the clip's mean spectrum, smoothed over 15 bands:
-                the colour of microphone and room goes, the harmonics of the voice stay   (t, m)
+    clip (t, m) log-mel in dB, m = 64, no level lower than 60 dB below the clip's highest: silence, and bands that a
+                telephone or a low rate does not have, look alike
+    standardise each band -> less the clip's mean spectrum, smoothed over 15 bands: the colour of microphone and room
+                goes, the harmonics of the voice stay                        (t, m)
     conv2d 3x3, 16, stride (2, 2) -> norm -> relu                            (t/2, m/2, 16)
     conv2d 3x3, 32, stride (1, 2) -> norm -> relu                            (t/2, m/4, 32): small shifts in frequency,
                                                                              of pitch or of formants, change little
@@ -40,6 +42,7 @@ class Params:
     mel_bands: Annotated[int, Field(ge=16, le=256, multiple_of=4)]
     frame_seconds: Annotated[float, Field(ge=0.005, le=0.25)]
     hop_seconds: Annotated[float, Field(ge=0.001, le=0.1)]
+    range_db: Annotated[float, Field(ge=10, le=200)]
     channels: Annotated[int, Field(ge=8, le=1024)]
     blocks: Annotated[int, Field(ge=0, le=20)]
     embedding: Annotated[int, Field(ge=2, le=1024)]
@@ -47,8 +50,13 @@ class Params:
 
 
 def front_end(params: Params) -> FrontEnd:
-    """Log-mel frames."""
-    return FrontEnd(mel_bands=params.mel_bands, frame_seconds=params.frame_seconds, hop_seconds=params.hop_seconds)
+    """Log-mel frames, none far below the clip's loudest."""
+    return FrontEnd(
+        mel_bands=params.mel_bands,
+        frame_seconds=params.frame_seconds,
+        hop_seconds=params.hop_seconds,
+        range_db=params.range_db,
+    )
 
 
 def build(params: Params, shape: tuple[int | None, ...], classes: int) -> keras.Model:
