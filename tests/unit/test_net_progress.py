@@ -172,7 +172,8 @@ def test_a_net_may_have_a_key_of_common_otherwise():
     settings, net = read_training_and_net({"net": {**ALL["net"], "voicenet": own}}, "voicenet", Params)
     assert (settings.lr, settings.schedule) == (1e-5, "step")
     assert settings.epochs == ALL["net"]["common"]["epochs"]
-    assert net == params.get(ALL, "net.voicenet", Params)
+    _, as_it_is = read_training_and_net(ALL, "voicenet", Params)
+    assert net == as_it_is
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
-from support.tiny_net import config_of, inputs_of, rows_of, tiny_params, voices
+from support.tiny_net import TINY, config_of, inputs_of, rows_of, tiny_params, voices
 from voicetraits import params as params_of
 from voicetraits.errors import Diverged, ModelError
 from voicetraits.models import net, net_params, net_runtime, net_training, saved, voicenet
@@ -101,16 +101,23 @@ def test_learns_what_there_is_to_learn(data, trained, classes):
     assert all(set(figures) == set(model.curves) for figures in logged)
 
 
-def test_figures_are_those_of_the_net_that_is_kept(data, trained):
-    """scikit-learn's scores of the saved net's predictions are those logged for its best epoch."""
-    model, logged, _ = trained(2)
+@pytest.mark.parametrize("patience", [None, 2])
+def test_figures_are_those_of_the_net_that_is_kept(data, trained, store, patience):
+    """scikit-learn's scores of the net's predictions are those logged for its best epoch, without patience its last."""
+    if patience is None:
+        model, logged, _ = trained(2)
+        kept = logged[-1]
+        assert len(logged) == TINY["net__common__epochs"]
+    else:
+        model, logged = fit(data, store, net__voicenet__patience=patience)
+        kept = min(logged, key=lambda figures: figures["loss/val"])
+        assert kept is not logged[-1]
     validation = data(2)[1]["val"]
     probabilities = model.predict_proba(validation.features)
-    best = min(logged, key=lambda figures: figures["loss/val"])
     losses = -np.log(probabilities[np.arange(24), validation.labels])
-    assert best["loss/val"] == pytest.approx(losses.mean(), rel=1e-3)
+    assert kept["loss/val"] == pytest.approx(losses.mean(), rel=1e-3)
     uar = recall_score(validation.labels, probabilities.argmax(axis=1), average="macro")
-    assert best["uar/val"] == pytest.approx(uar)
+    assert kept["uar/val"] == pytest.approx(uar)
 
 
 def test_a_loaded_net_says_the_same(data, trained):
