@@ -14,7 +14,8 @@ from voicetraits.files import folder_anew, link_or_copy, write_csv
 from voicetraits.parallel import Workers
 from voicetraits.store import Store
 
-#: Kinds of entries in the store that later stages make of archives.
+#: Kinds of entries in the store: archives, and what later stages make of them.
+_ARCHIVES = ("archive", "demo", "repacked")
 _MADE_OF_ARCHIVES = ("audio", "features", "net-inputs", "stress")
 
 
@@ -36,7 +37,8 @@ def scrape(corpus: Corpus, key: str, folder: Path, *, store: Store, workers: Wor
     selected = select(distinct, corpus.limit)
     missing = [archive for archive in selected if not corpus.is_stored(archive, store)]
     needed = estimate_bytes(selected, missing)
-    space = estimate_space(selected, missing, made=store.bytes_of(*_MADE_OF_ARCHIVES))
+    stored, made = store.bytes_of(*_ARCHIVES), store.bytes_of(*_MADE_OF_ARCHIVES)
+    space = estimate_space(selected, missing, stored=stored, made=made)
     print(_announcement(len(offered), len(selected), len(missing), needed, space), flush=True)
     if space:
         require_space(space, [store.root, folder], key)
@@ -108,16 +110,23 @@ def estimate_bytes(selected: Sequence[Archive], missing: Sequence[Archive]) -> i
     return round(sum(mean if archive.bytes is None else archive.bytes for archive in missing))
 
 
-def estimate_space(selected: Sequence[Archive], missing: Sequence[Archive], *, made: int) -> int | None:
+def estimate_space(selected: Sequence[Archive], missing: Sequence[Archive], *, stored: int, made: int) -> int | None:
     """Bytes that all stages will still put on the disk; None where no size is known.
 
-    That is the missing archives, and what is made of all that are selected, less `made`: what the store holds of that
-    already. It may be of other archives, which nobody can tell before they are read.
+    That is the missing archives, and what is made of all that are selected, less what is made of them already. Of
+    which archives something in the store was made, nobody can tell before they are read: it is shared out over all
+    that the store holds by their size. Of an archive that is missing nothing can be there.
+
+    Args:
+        stored: bytes of all archives in the store, of this corpus or another.
+        made: bytes of all that the store holds of what later stages made of archives.
     """
     to_fetch, whole = estimate_bytes(selected, missing), estimate_bytes(selected, selected)
     if to_fetch is None or whole is None:
         return None
-    return to_fetch + max(0, round(whole * (mean_space_factor(selected) - 1)) - made)
+    there, made_of_each = whole - to_fetch, mean_space_factor(selected) - 1
+    made_of_these = min(made * min(1.0, there / stored) if stored else 0.0, there * made_of_each)
+    return to_fetch + round(whole * made_of_each - made_of_these)
 
 
 def mean_space_factor(archives: Sequence[Archive]) -> float:

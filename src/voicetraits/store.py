@@ -105,11 +105,11 @@ class Store:
         return sorted(path for path in (self.root / kind).glob("??/*") if (path / _SUMS).exists())
 
     def bytes_of(self, *kinds: str) -> int:
-        """The size of all entries of these kinds, less what another process removes meanwhile."""
+        """The size of what all entries of these kinds hold, less what another process removes meanwhile."""
         total = 0
         for path in (path for kind in kinds for path in (self.root / kind).glob("??/*/*")):
             with suppress(FileNotFoundError):
-                total += path.stat().st_size
+                total += path.stat().st_size * (path.name != _SUMS)
         return total
 
     def put(self, kind: str, key: str, fill: Callable[[Path], None]) -> Path:

@@ -39,13 +39,13 @@ def noted(losses, step_epochs=3, keeps_last=False):
 
 def test_the_best_epoch_is_kept():
     progress = noted([3.0, 1.0, 2.0, 1.0, 1.5])
-    assert (progress.best[0][0], progress.best_loss, progress.stale) == (1, 1.0, 3)
+    assert (progress.kept[0][0], progress.best_loss, progress.stale) == (1, 1.0, 3)
 
 
 def test_the_last_epoch_is_kept_where_asked_for():
     """What the learning rate of `plateau` waits for counts on."""
     progress = noted([3.0, 1.0, 2.0, 1.0, 1.5], keeps_last=True)
-    assert (progress.best[0][0], progress.best_loss, progress.stale, progress.waits) == (4, 1.0, 3, 1)
+    assert (progress.kept[0][0], progress.best_loss, progress.stale, progress.waits) == (4, 1.0, 3, 1)
 
 
 @pytest.mark.parametrize(("patience", "ended"), [(2, True), (3, True), (4, False), (None, False)])
@@ -81,7 +81,7 @@ def test_what_is_written_is_read(checkpoints):
     progress.variables, progress.optimizer = [np.float32([[1, 2]]), np.array([7, 8], np.uint32)], [np.array(3)]
     progress.write(checkpoints, "key")
     again = Progress.read(checkpoints, "key")
-    for kind in ("best", "variables", "optimizer"):
+    for kind in ("kept", "variables", "optimizer"):
         for one, other in zip(getattr(progress, kind), getattr(again, kind), strict=True):
             assert (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
     assert again.figures == progress.figures

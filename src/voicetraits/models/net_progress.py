@@ -14,7 +14,7 @@ class Progress:
     """The state after `epoch` epochs.
 
     Attributes:
-        best: weights of the epoch that counts: the one with the least validation loss, or the last, see `note`.
+        kept: weights of the epoch that counts: the one with the least validation loss, or the last, see `note`.
         variables: all of the model's, the states of its random generators among them; empty before the first epoch.
         optimizer: all of the optimizer's; empty before the first epoch.
         epoch: how many epochs are done.
@@ -24,7 +24,7 @@ class Progress:
         figures: what each epoch was logged with.
     """
 
-    best: Sequence[np.ndarray] = ()
+    kept: Sequence[np.ndarray] = ()
     variables: Sequence[np.ndarray] = ()
     optimizer: Sequence[np.ndarray] = ()
     epoch: int = 0
@@ -57,7 +57,7 @@ class Progress:
         self.figures.append(figures)
         is_best = self.best_loss is None or figures["loss/val"] < self.best_loss
         if is_best or keeps_last:
-            self.best = weights
+            self.kept = weights
         if is_best:
             self.best_loss, self.stale = figures["loss/val"], 0
             return
@@ -82,7 +82,7 @@ class Progress:
 
     def write(self, checkpoints: Checkpoints, key: str) -> None:
         """Keep the state."""
-        kinds = {"best": self.best, "variables": self.variables, "optimizer": self.optimizer}
+        kinds = {"kept": self.kept, "variables": self.variables, "optimizer": self.optimizer}
         state = {
             "counts": {kind: len(values) for kind, values in kinds.items()},
             "numbers": {

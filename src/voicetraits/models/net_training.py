@@ -90,7 +90,7 @@ def train(
             progress.write(checkpoints, key)
             bar.set_postfix({name: f"{value:.3f}" for name, value in figures.items()}, refresh=False)
             bar.update()
-    return progress.best
+    return progress.kept
 
 
 class Predictor:

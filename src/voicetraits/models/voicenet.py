@@ -1,6 +1,6 @@
 """voicenet: our own net, small, on log-mel frames of a clip of any length.
 
-    clip (t, m) log-mel in dB, m = 64, no level lower than 60 dB below the clip's highest: silence, and bands that a
+    clip (t, m) log-mel in dB, m = 64, no level lower than 80 dB below the clip's highest: silence, and bands that a
                 telephone or a low rate does not have, look alike
     standardise each band -> less the clip's mean spectrum, smoothed over 15 bands: the colour of microphone and room
                 goes, the harmonics of the voice stay                        (t, m)
