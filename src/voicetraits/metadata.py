@@ -266,6 +266,7 @@ def _metrics(
             "with_unreadable_readme": sum(
                 submission.has_readme and not submission.fields for submission in submissions
             ),
+            "with_lines_of_no_known_key": sum(bool(submission.unread) for submission in submissions),
             "with_other_user_name_in_archive_name": sum(not submission.user_name_fits for submission in submissions),
         },
         "clips": {"in": len(clips), "out": len(clips), "without_transcript": int(clips["transcript"].isna().sum())},

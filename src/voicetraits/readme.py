@@ -1,6 +1,7 @@
 """Reads the README of a VoxForge submission, of any generation of the submission apps, into its fields."""
 
 import re
+from typing import NamedTuple
 
 from voicetraits.labels import LANGUAGES
 from voicetraits.words import comparable
@@ -27,9 +28,9 @@ _KEYS = {
 FIELDS = tuple(_KEYS)
 
 _FIELD_OF_KEY = {comparable(key): field for field, keys in _KEYS.items() for key in keys}
-#: What READMEs say of the recording as a file, for which the file itself counts.
+#: What READMEs say of the recording as a file, for which the file itself counts, and of the machine.
 _OF_THE_FILE = (
-    "Audio card make", "Audio card type", "Audio Recording Software", "O/S", "File type", "Sampling Rate",
+    "Audio card make", "Audio card type", "Audio Recording Software", "O/S", "Browser", "File type", "Sampling Rate",
     "Sample Rate", "Sample rate format", "Sample Rate Format (bit depth)", "Number of channels",
 )  # fmt: skip
 _KNOWN_KEYS = {*_FIELD_OF_KEY, *map(comparable, _OF_THE_FILE)}
@@ -81,12 +82,19 @@ def parse_readme(data: bytes) -> dict[str, str]:
     return fields
 
 
-def unread_lines(data: bytes) -> list[str]:
+class UnreadLine(NamedTuple):
+    """A line of a README that says something of which nobody knows what."""
+
+    text: str
+    has_key: bool
+
+
+def unread_lines(data: bytes) -> list[UnreadLine]:
     """The lines of a README that say something of which nobody knows what: of no known key, or of no key at all."""
     unread = []
     for line in decode_lines(data):
         match = _KEY_AND_VALUE.match(line)
         says_nothing = not match[2].strip() if match else not line.strip()
         if not says_nothing and (match is None or comparable(match[1]) not in _KNOWN_KEYS):
-            unread.append(" ".join(line.split()))
+            unread.append(UnreadLine(" ".join(line.split()), match is not None))
     return unread

@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -21,13 +21,14 @@ from voicetraits.labels import (
 )
 from voicetraits.mixed_names import parted
 from voicetraits.prompts import read_transcripts
-from voicetraits.readme import SEPARATOR, decode_lines, parse_readme, unread_lines
+from voicetraits.readme import SEPARATOR, UnreadLine, decode_lines, parse_readme, unread_lines
 from voicetraits.words import comparable
 
 _USER_AND_DATE = re.compile(r"(?P<user>.+?)-\d{8}(?!\d)")
-#: Before lines of a README that stand for a label which it does not have.
+#: Before lines of a README that stand for a label which it does not have; characters of them that are kept.
 _UNREAD, _LONGEST_UNREAD = "unread: ", 500
-_LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?")
+_LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
+_LETTERS = re.compile(r"[^\W\d_]{2}")
 
 
 class Problem(NamedTuple):
@@ -57,6 +58,7 @@ class Submission:
         transcripts: utterance: text, of every prompt.
         audio: utterances of which the archive has audio, usable or not.
         is_of_mix: whether other corpora stand beside this one.
+        unread: the README's lines that nobody can place.
     """
 
     archive: str
@@ -73,6 +75,7 @@ class Submission:
     transcripts: dict[str, str]
     audio: frozenset[str]
     is_of_mix: bool = False
+    unread: tuple[UnreadLine, ...] = ()
 
     @property
     def speaker_id(self) -> str:
@@ -93,6 +96,12 @@ class Submission:
             for field, stated in (("gender", self.gender), ("age", self.age), ("native_speaker", self.native_speaker))
             if stated.problem
         ]
+        if self.language is None and not is_unstated(raw := clean(self.fields.get("language", ""))):
+            found.append(Problem(self.archive, "language", raw, "it names no language"))
+        # Where a label misses, they stand with it already.
+        if self.unread and self.fields and not any(one.raw.startswith(_UNREAD) for one in found):
+            problem = "these lines could not be placed"
+            found.append(Problem(self.archive, "readme", _joined(self.unread), problem))
         if not self.fields:
             problem = "no field of it could be read" if self.has_readme else "there is none"
             found.append(Problem(self.archive, "readme", "", problem))
@@ -114,7 +123,8 @@ def read_submission(
     """
     archive, readme = row["archive"], row["readme"]
     own_corpus, own_archive = parted(corpus, archive)
-    fields = _with_unread_labels(parse_readme(readme or b""), readme or b"")
+    unread = unread_lines(readme or b"")
+    fields = _with_unread_labels(parse_readme(readme or b""), unread)
     own_id = _own_id(fields.get("speaker_id", ""))
     stated_name, archive_name = _plain_name(fields.get("user_name", "")), _name_in(own_archive)
     name = stated_name or archive_name
@@ -143,18 +153,25 @@ def read_submission(
         transcripts=read_transcripts(row["prompts"], row["prompts_original"]),
         audio=frozenset(row["audio_members"] or ()),
         is_of_mix=own_corpus != corpus,
+        unread=tuple(unread),
     )
 
 
-def _with_unread_labels(fields: dict[str, str], readme: bytes) -> dict[str, str]:
-    """Where a label has no line or an empty one, it has as raw text what else the README says that nobody can place.
+def _with_unread_labels(fields: dict[str, str], unread: Sequence[UnreadLine]) -> dict[str, str]:
+    """Where a label has no line, it has as raw text what else the README says that nobody can place.
 
-    It may stand there in other words, in another encoding, or on a line of its own.
+    It may stand there in other words or in another encoding. An empty line is a blank, unless the label stands on a
+    line of its own.
     """
-    unread = _UNREAD + " / ".join(unread_lines(readme))[:_LONGEST_UNREAD]
-    if not fields or unread == _UNREAD:
+    if not fields:
         return fields
-    return fields | {field: unread for field in ("gender", "age") if not fields.get(field)}
+    of_own = [line for line in unread if not line.has_key]
+    could_be = {field: of_own if field in fields else unread for field in ("gender", "age") if not fields.get(field)}
+    return fields | {field: _UNREAD + _joined(lines) for field, lines in could_be.items() if lines}
+
+
+def _joined(lines: Sequence[UnreadLine]) -> str:
+    return " / ".join(line.text for line in lines)[:_LONGEST_UNREAD]
 
 
 def _read(fields: Mapping[str, str], field: str, read: Callable[[str], Stated]) -> Stated:
@@ -189,6 +206,6 @@ def _same_name(one: str, other: str) -> bool:
 
 def _language(raw: str) -> str | None:
     value = clean(raw)
-    if is_unstated(value):
+    if is_unstated(value) or not _LETTERS.search(value):
         return None
     return value.upper() if _LANGUAGE_CODE.fullmatch(value) else value

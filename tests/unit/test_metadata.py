@@ -253,6 +253,30 @@ def test_labels_in_lines_that_nobody_can_place_are_reviewed_and_not_filled(readm
     assert (metadata.metrics["gender"]["unreadable"], metadata.metrics["gender"]["unstated"]) == (1, 0)
 
 
+@pytest.mark.parametrize("line", ["Browser: Chrome 66: mobile", "Comment: hello"])
+def test_a_blank_label_is_filled_whatever_other_lines_say(line):
+    """The web app writes lines that have nothing to do with a label."""
+    blank = f"User Name:bob\nGender:\nAge Range:\n{line}\n".encode()
+    metadata = build(
+        submission("bob-20080101-b", blank),
+        submission("bob-20080102-b", Readme(user_name="bob", gender="Männlich", age="18 - 29")),
+    )
+    bob = rows(metadata)["bob-20080101-b"]
+    assert (bob["gender"], bob["gender_raw"], bob["age_group"], bob["age_raw"]) == ("male", None, "adult", None)
+    assert [metadata.metrics[target]["unreadable"] for target in ("gender", "age")] == [0, 0]
+
+
+def test_lines_and_languages_that_nobody_can_place_are_reviewed():
+    readme = b"User Name:bob\nGender: Male\nAge Range: Adult\nLanguage: ?????\nMicrofone type: Headset\n  Nice day!\n"
+    metadata = build(submission("bob-20080101-b", readme), submission("eve-20080101-b", Readme(user_name="eve")))
+    assert (rows(metadata)["bob-20080101-b"]["language"], rows(metadata)["eve-20080101-b"]["language"]) == (None, "EN")
+    assert metadata.review.to_numpy().tolist() == [
+        ["bob-20080101-b", "language", "?????", "it names no language"],
+        ["bob-20080101-b", "readme", "Microfone type: Headset / Nice day!", "these lines could not be placed"],
+    ]
+    assert metadata.metrics["submissions"]["with_lines_of_no_known_key"] == 1
+
+
 def test_two_ages_stay_with_their_submissions():
     metadata = build(
         submission("a-20080101-b", Readme(user_name="a", age="13 - 17")),
