@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 import featurize
 from support.project import Project
 from support.sounds import PARAMS, noise, pulses, sine
+from support.terminal import shown_on_a_terminal
 from voicetraits.errors import DataError, ParameterError
 from voicetraits.features.extractor import FeatureExtractor
 from voicetraits.features.table import FeatureTable, read_features
@@ -94,6 +95,11 @@ def test_what_the_stage_leaves(featurized):
         frames = rows[name].values
         own = frames.flatten().to_numpy(zero_copy_only=False).reshape(-1, PARAMS.mel_bands)
         np.testing.assert_array_equal(own, log_mel_db, name)
+
+
+def test_progress_bar_on_a_terminal(featurized):
+    command = [sys.executable, "src/featurize.py"]
+    assert b"3/3" in shown_on_a_terminal(command, cwd=featurized.folder, env=featurized.env)
 
 
 def test_clips_without_voice_are_counted(featurized):

@@ -282,12 +282,27 @@ def test_retries_come_to_an_end(server: FaultServer, part: PartialFile) -> None:
 
 def test_pauses_double_and_vary(monkeypatch: pytest.MonkeyPatch, server: FaultServer, part: PartialFile) -> None:
     monkeypatch.setattr(download, "FIRST_PAUSE_SECONDS", 0.05)
-    server.faults[NAME] = [faults.status(503)] * 3
-    fetch(server, part, retries=3)
-    pauses = [after.at - before.at for before, after in pairwise(server.requests)]
-    for number, pause in enumerate(pauses):
-        assert 0.5 * 0.05 * 2**number <= pause < 1.5 * 0.05 * 2**number + 0.2
-    assert pauses[2] > pauses[0]
+    waits: list[float] = []
+    wait = Client._wait
+
+    def waits_and_tells(client: Client, seconds: float) -> None:
+        waits.append(seconds)
+        wait(client, seconds)
+
+    monkeypatch.setattr(Client, "_wait", waits_and_tells)
+    jitters = []
+    for _ in range(2):
+        server.requests.clear()
+        waits.clear()
+        server.faults[NAME] = [faults.status(503)] * 3
+        fetch(server, part, retries=3)
+        pauses = [seconds for seconds in waits if seconds > 0]
+        jitters += [pause / 0.05 / 2**number for number, pause in enumerate(pauses)]
+        really = [after.at - before.at for before, after in pairwise(server.requests)]
+        assert all(own >= pause for own, pause in zip(really, pauses, strict=True))
+        part.path.unlink()
+    assert all(0.5 <= jitter < 1.5 for jitter in jitters)
+    assert len(set(jitters)) == 6, "clients that failed together come back at different times"
 
 
 def test_retry_after_in_seconds_is_obeyed(server: FaultServer, part: PartialFile) -> None:

@@ -2,13 +2,11 @@
 
 import json
 import os
-import pty
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -21,6 +19,7 @@ from support.archives import make_archives
 from support.fault_server import FaultServer
 from support.kills import run_with_kills
 from support.project import Project
+from support.terminal import shown_on_a_terminal
 from support.web_servers import apache, free_port, nginx
 
 ARCHIVES = make_archives(30, size=60_000)
@@ -72,18 +71,7 @@ def test_stage_writes_its_outputs_and_metrics(voxforge: Project) -> None:
 
 
 def test_progress_bar_on_a_terminal(voxforge: Project) -> None:
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 80))
-    process = subprocess.Popen(SCRAPE, cwd=voxforge.folder, env=voxforge.env, stdout=subprocess.DEVNULL, stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    try:
-        while data := os.read(ours, 4096):
-            shown += data
-    except OSError:  # how a terminal says that nobody is there any more
-        pass
-    assert process.wait() == 0
-    assert b"30/30" in shown
+    assert b"30/30" in shown_on_a_terminal(SCRAPE, cwd=voxforge.folder, env=voxforge.env)
 
 
 def test_one_line_without_a_network(voxforge: Project) -> None:
