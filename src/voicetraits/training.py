@@ -21,6 +21,8 @@ from voicetraits.models.rows import Rows
 if TYPE_CHECKING:
     from voicetraits.net_inputs import NetInputs
 
+#: So many training clips may be a recording that went wrong, and say nothing of how much noise a model knows.
+_NOISIEST_SHARE = 0.005
 #: Makes the log of a fold's training: `open_log(fold)`.
 OpenLog = Callable[[str], saved.Log]
 #: Makes an untrained model: `new_model(classes=…, feature_names=…)`.
@@ -107,8 +109,16 @@ def _fit(
         training_split_sha256=sha256(sides["train"].to_csv(index=False).encode()).hexdigest(),
         versions=saved.installed_versions(*classifier.versions),
         runtime=getattr(classifier, "runtime", None),
+        level_range_db=_least_level_range_db(rows["train"], features.names),
     )
     return saved.SavedModel(config, classifier)
+
+
+def _least_level_range_db(rows: Rows, names: Sequence[str]) -> float | None:
+    """What all but the noisiest training clips have at least."""
+    # Nets hear noise in training, and see no functionals.
+    ranges_db = saved.level_range_db(rows.features, names) if isinstance(rows.features, np.ndarray) else None
+    return None if ranges_db is None else round(float(np.quantile(ranges_db, _NOISIEST_SHARE)), 3)
 
 
 def _rows(clips: pd.DataFrame, classes: Sequence[str], features: "FeatureTable | NetInputs") -> Rows:

@@ -18,13 +18,21 @@ CLASSES = {"gender": ("female", "male"), "age": ("youth", "adult", "senior")}
 BOUNDARY_HZ, SLOPE_HZ = 165.0, 10.0
 
 
-def save_softmax(folder: Path, target: str = "gender", *, scale: float = 1e6, threshold: float = 0.0) -> Path:
+def save_softmax(
+    folder: Path,
+    target: str = "gender",
+    *,
+    scale: float = 1e6,
+    threshold: float = 0.0,
+    level_range_db: float | None = None,
+) -> Path:
     """Write a softmax regression that hears nothing but median F0, as training writes one.
 
     Args:
         folder: gets `<target>/final/`.
         scale: deviation of all features but F0; a small one makes every clip a stranger.
         threshold: confidence below which it does not answer.
+        level_range_db: of its training clips, as they had no noise.
     """
     names = EXTRACTOR.names
     place = names.index("f0_median_hz")
@@ -49,6 +57,7 @@ def save_softmax(folder: Path, target: str = "gender", *, scale: float = 1e6, th
         seed=1,
         training_split_sha256="ab" * 32,
         versions={},
+        level_range_db=level_range_db,
     )
 
     class Written:

@@ -25,6 +25,7 @@ from support.project import ROOT
 from support.saved_models import BOUNDARY_HZ, EXTRACTOR, SLOPE_HZ, save_softmax
 from support.sounds import RATE_HZ, noise
 from voicetraits import inference
+from voicetraits.augmentation.noise import add_noise
 from voicetraits.bench import strange_sounds
 from voicetraits.corpora import demo
 from voicetraits.errors import DataError, ModelError
@@ -301,6 +302,28 @@ def test_a_model_that_learnt_from_quite_other_clips_says_so(tmp_path, voices):
     save_softmax(tmp_path, scale=1e-3)
     answer = gender(Predictor(tmp_path)((voices["male"], RATE_HZ)))
     assert answer.refusal == Refusal.OUT_OF_DOMAIN and answer.probabilities is None
+
+
+def test_a_model_that_learnt_without_noise_does_not_answer_in_noise(tmp_path, voices):
+    """Noise that fills the pauses leaves the loudest frames some 25 dB above the quietest, at 15 dB."""
+    rng = np.random.default_rng(2)
+    clean = voices["female"][: 4 * RATE_HZ] / np.float32(32768)
+    noisy, noisier = (add_noise(clean, snr_db, 0.0, rng) for snr_db in (30.0, 15.0))
+    save_softmax(tmp_path / "quiet", level_range_db=40.0)
+    quiet = Predictor(tmp_path / "quiet")
+    assert [gender(quiet((sound, RATE_HZ))).refusal for sound in (clean, noisy, noisier)] == [
+        None,
+        None,
+        Refusal.TOO_NOISY,
+    ]
+    assert gender(quiet((noisier[:RATE_HZ], RATE_HZ))).refusal is None, "a second of speech may have no pause"
+    save_softmax(tmp_path / "noisy", level_range_db=25.0)
+    assert gender(Predictor(tmp_path / "noisy")((noisier, RATE_HZ))).label == "female"
+
+
+def test_speech_that_barely_stands_out_is_refused_for_every_model(predictor, voices):
+    sound = add_noise(voices["female"] / np.float32(32768), 0.0, 0.0, np.random.default_rng(3))
+    assert gender(predictor((sound, RATE_HZ))).refusal == Refusal.TOO_NOISY
 
 
 def test_says_which_model_answers(predictor, folder, voices, tmp_path):

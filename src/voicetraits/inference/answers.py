@@ -13,7 +13,7 @@ class Refusal(StrEnum):
 
     NO_SPEECH = "no_speech"  # nothing, or nothing that sounds like a voice
     TOO_SHORT = "too_short"  # too little speech to judge
-    TOO_NOISY = "too_noisy"  # speech that barely stands out of the noise
+    TOO_NOISY = "too_noisy"  # speech that barely stands out of the noise, or in far more of it than the model knows
     MUSIC_OR_OTHER = "music_or_other"  # sound with a pitch that does not move as that of a voice
     OUT_OF_DOMAIN = "out_of_domain"  # a voice far from all that the model learnt from
     UNSURE = "unsure"  # the model's confidence lies below its threshold

@@ -63,10 +63,11 @@ class LookedAt:
 
 @dataclass(frozen=True)
 class _Listened:
-    """What is heard in a stretch; by target what its model sees of it, of none for whom it lies too far off."""
+    """What is heard in a stretch; by target what its model sees of it, or why it is not asked."""
 
     hearing: Hearing
     seen: Mapping[str, np.ndarray]
+    refusals: Mapping[str, Refusal]
     row: np.ndarray | None
 
 
@@ -95,7 +96,7 @@ class Predictor:
         if any(setting != settings[0] for setting in settings):
             raise ModelError(f"{model_dir}: the models of its targets learnt from different features; name one of them")
         self._extractor = FeatureExtractor(FeaturizeParams(**(settings[0] if settings else _SETTING)))
-        self._domains = {target: domain_of(model.classifier) for target, model in self.models.items()}
+        self._domains = {target: domain_of(model) for target, model in self.models.items()}
         self._ear = Ear()
         self._blas = ThreadpoolController()
 
@@ -239,6 +240,7 @@ class Predictor:
                 window.end / SAMPLE_RATE_HZ,
                 one.hearing,
                 {target: own[place] for target, own in stated.items() if own[place] is not None},
+                one.refusals,
                 one.row,
             )
             for place, (window, one) in enumerate(zip(windows, listened, strict=True))
@@ -249,20 +251,24 @@ class Predictor:
         seconds = len(window.samples) / SAMPLE_RATE_HZ
         samples = tidied(window.samples)
         if len(samples) < self._extractor.params.frame_length:
-            return _Listened(Hearing(seconds, 0.0, 0.0, None, Refusal.TOO_SHORT), {}, None)
+            return _Listened(Hearing(seconds, 0.0, 0.0, None, Refusal.TOO_SHORT), {}, {}, None)
         samples = samples.astype(np.float32) / 32768
         analysis = self._extractor.analyse(samples)
         hearing = replace(self._ear.hear(analysis), seconds=seconds)
         if hearing.refusal:
-            return _Listened(hearing, {}, None)
-        row = None
+            return _Listened(hearing, {}, {}, None)
+        row, refusals = None, {}
         seen = {target: front_end(samples) for target, front_end in self._front_ends.items()}
         if len(seen) < len(self.models):
             row = self._functionals(analysis)
-            for target in self.models:  # in their order, which that of a set is not
-                if target not in seen and (not (domain := self._domains[target]) or not domain.is_far(row)):
+            for target in [target for target in self.models if target not in seen]:
+                domain = self._domains[target]
+                refusal = domain.refusal(row, len(samples) / SAMPLE_RATE_HZ) if domain else None
+                if refusal:
+                    refusals[target] = refusal
+                else:
                     seen[target] = row
-        return _Listened(hearing, seen, row)
+        return _Listened(hearing, seen, refusals, row)
 
     def _ask(self, target: str, seen: Sequence[np.ndarray | None]) -> list[np.ndarray | None]:
         """Raw probabilities, (classes,), of each stretch of which the model sees anything."""

@@ -21,8 +21,8 @@ class Heard:
     Attributes:
         start_seconds, end_seconds: from the sound's begin.
         hearing: whether there is a voice.
-        stated: raw probabilities of each model, by target, (classes,). Without a refusal, a model that says nothing
-            has learnt from nothing like it.
+        stated: raw probabilities of each model that was asked, by target, (classes,).
+        refusals: by target, why a model was not asked although there is a voice.
         row: its functionals, (features,) float32; None where there is no voice, or no model sees them.
     """
 
@@ -30,6 +30,7 @@ class Heard:
     end_seconds: float
     hearing: Hearing
     stated: Mapping[str, np.ndarray]
+    refusals: Mapping[str, Refusal]
     row: np.ndarray | None = None
 
 
@@ -52,7 +53,8 @@ def answer_of(
     }
     asked = [window for window in windows if target in window.stated]
     if not asked:
-        return Answer(label=None, confidence=None, probabilities=None, refusal=_most_common_refusal(windows), **known)
+        refusal = _most_common_refusal(target, windows)
+        return Answer(label=None, confidence=None, probabilities=None, refusal=refusal, **known)
     raw = np.array([window.stated[target] for window in asked])  # (windows, classes)
     stated = model.calibration.apply(raw)
     if len(asked) > 1:
@@ -89,11 +91,11 @@ def segments_of(
     return tuple(segments)
 
 
-def _most_common_refusal(windows: Sequence[Heard]) -> Refusal:
+def _most_common_refusal(target: str, windows: Sequence[Heard]) -> Refusal:
     """By seconds; silence counts only where there is nothing else."""
     seconds: dict[Refusal, float] = {}
     for window in windows:
-        reason = window.hearing.refusal or Refusal.OUT_OF_DOMAIN
+        reason = window.hearing.refusal or window.refusals[target]
         seconds[reason] = seconds.get(reason, 0.0) + window.hearing.seconds
     others = {reason: length for reason, length in seconds.items() if reason != Refusal.NO_SPEECH}
     return max(others or seconds, key=(others or seconds).get)

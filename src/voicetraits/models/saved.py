@@ -23,6 +23,8 @@ from voicetraits.models.rows import Rows
 CONFIG = "config.yaml"
 _SKIPPED = "skipped.json"
 _DIGESTS = "files_sha256"
+#: Root mean square, as a share of full scale, below which a frame is silent.
+_QUIETEST = 1e-6
 #: libyaml's, where it is there, takes a tenth of the time.
 _SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: Model: the module that loads what it saved, where its own would import TensorFlow.
@@ -79,6 +81,7 @@ class Config:
         training_split_sha256: digest of the utterances and labels that it learnt from.
         versions: releases of Python and of the libraries that made it.
         runtime: the module under models/ that loads it, where that is not `model`.
+        level_range_db: what `level_range_db` gives for nearly all training clips at least; None where they have none.
     """
 
     model: str
@@ -91,6 +94,24 @@ class Config:
     training_split_sha256: str
     versions: Mapping[str, str]
     runtime: str | None = None
+    level_range_db: float | None = None
+
+
+def level_range_db(functionals: np.ndarray, names: Sequence[str]) -> np.ndarray | None:
+    """How far a clip's loudest frame lies above its quietest: noise fills the pauses, and makes it small.
+
+    Args:
+        functionals: (clips, features).
+        names: of the features.
+
+    Returns:
+        20 lg (rms_max / rms_min), in dB, (clips,); None where these are not among the features.
+    """
+    if not {"rms_max", "rms_min"} <= set(names):
+        return None
+    columns = [list(names).index(name) for name in ("rms_max", "rms_min")]
+    loudest, quietest = np.maximum(functionals[:, columns], _QUIETEST).astype(np.float64).T
+    return 20 * np.log10(loudest / quietest)
 
 
 @dataclass(frozen=True)

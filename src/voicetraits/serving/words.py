@@ -12,7 +12,7 @@ MODELS = {"softmax": "softmax regression", "tfdf": "decision trees"}
 _REFUSALS = {
     Refusal.NO_SPEECH: "No voice was heard. Speak closer to the microphone, for two seconds or more.",
     Refusal.TOO_SHORT: "There is too little speech to judge. Two seconds or more will do.",
-    Refusal.TOO_NOISY: "The voice barely stands out of the noise. Try a quieter place.",
+    Refusal.TOO_NOISY: "There is too much noise beside the voice for this model. Try a quieter place.",
     Refusal.MUSIC_OR_OTHER: "This sounds like music or something else, not like speech.",
     Refusal.OUT_OF_DOMAIN: "This voice, or the way it was recorded, is far from all that the model learnt from.",
     Refusal.UNSURE: "The model is not sure enough to say.",

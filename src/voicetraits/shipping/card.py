@@ -11,7 +11,7 @@ from voicetraits.shipping.licences import meanings
 _WHY = {
     Refusal.NO_SPEECH: "nothing that sounds like a voice",
     Refusal.TOO_SHORT: "too little speech",
-    Refusal.TOO_NOISY: "speech that barely stands out of the noise",
+    Refusal.TOO_NOISY: "speech that barely stands out of the noise, or in far more of it than the model knows",
     Refusal.MUSIC_OR_OTHER: "a pitch that does not move as a voice's",
     Refusal.OUT_OF_DOMAIN: "a voice far from all that the model learnt from",
     Refusal.UNSURE: "confidence below the threshold",
