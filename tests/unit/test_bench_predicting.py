@@ -14,6 +14,7 @@ from support.saved_models import save_softmax
 from support.sounds import RATE_HZ
 from support.voices import voice
 from voicetraits.bench import page_recording, predicting, recordings, refusals, serving, strange_sounds
+from voicetraits.corpora import demo
 from voicetraits.errors import DataError
 from voicetraits.features.pyin import PitchTracker
 
@@ -49,11 +50,16 @@ def data(tmp_path):
     for target in ("gender", "age"):
         save_softmax(data / "models/softmax", target)
     ids = ["a-1/x", "a-1/y", "b-1/x", "b-1/y"]
-    clips = [np.rint(voice(gender, 1) * 20000).astype(np.int16) for gender in ("male", "male", "female", "female")]
+    said = [np.asarray(demo.render_clip(one, 0, 1), np.float32) for one in demo.plan(24, 1)[:8] if not one.faults]
+    low, *_, high = sorted(said, key=lambda clip: np.nanmedian(TRACKER(clip)))
+    clips = [np.rint(clip * 32767).astype(np.int16) for clip in (low, low, high, high)]
     (data / "audio").mkdir()
     schema = pa.schema({"utterance_id": pa.string(), "samples": pa.list_(pa.int16())})
     pq.write_table(pa.table({"utterance_id": ids, "samples": clips}, schema), data / "audio/part-0000.parquet")
-    pd.DataFrame({"utterance_id": ids, "speaker_id": list("aabb")}).to_parquet(data / "metadata.parquet")
+    # The model goes by pitch: b sounds like a woman.
+    labels = {"gender": ["male", "male", "male", "male"], "age_group": [None, None, "adult", "adult"]}
+    speakers = {"utterance_id": ids, "speaker_id": list("aabb"), "archive": ["a-1", "a-1", "b-1", "b-1"]}
+    pd.DataFrame(speakers | labels).to_parquet(data / "metadata.parquet")
     rows = [("gender", "0", "a", "test"), ("gender", "0", "b", "test"), ("age", "0", "b", "test")]
     pd.DataFrame(rows, columns=["target", "fold", "speaker_id", "side"]).to_csv(data / "splits.csv", index=False)
     return data
@@ -65,11 +71,16 @@ def test_refusals_are_counted(data):
     for target, clips in (("gender", 4), ("age", 2)):
         kinds = figures["softmax"][target]
         speech = {"speech of test speakers", "speech amid silence", "speech with an offset"}
-        assert set(kinds) == {"music", "noise", "silence", "too high", "too low"} | speech
+        in_noise = {f"speech in noise, {snr_db} dB" for snr_db in (20, 15, 10, 5, 0)}
+        assert set(kinds) == {"music", "noise", "silence", "too high", "too low"} | speech | in_noise
         assert kinds["silence"] == {"sounds": 4, "refused": 1.0, "refused_or_unsure": 1.0, "reasons": {"no_speech": 4}}
-        assert {kinds[kind]["sounds"] for kind in speech} == {clips}
+        assert {kinds[kind]["sounds"] for kind in speech | in_noise} == {clips}
+        assert {kind for kind, found in kinds.items() if "wrong" in found} == speech | in_noise
         for found in kinds.values():
             assert sum(found["reasons"].values()) == round(found["refused_or_unsure"] * found["sounds"])
+    # a is a man, and answered as one; b is a woman who is labelled a man.
+    assert figures["softmax"]["gender"]["speech of test speakers"]["wrong"] == 0.5
+    assert figures["softmax"]["gender"]["speech in noise, 0 dB"]["reasons"]["too_noisy"] >= 3
     assert "| softmax, age | sounds |" in refusals.render(figures)
     assert "| silence | 4 | 1.000 | 1.000 |  | no_speech 4 |" in refusals.render(figures)
 
