@@ -28,7 +28,9 @@ from voicetraits.inference.command import (
 from voicetraits.inference.predictor import Predictor
 from voicetraits.inference.printing import Format
 
-MODELS = Path("data/models")
+#: Of this script, whatever folder it is called in.
+PROJECT = Path(__file__).absolute().parents[1]
+MODELS = PROJECT / "data/models"
 
 
 def predict(
@@ -50,7 +52,7 @@ def predict(
     if truth is not None and (segments or explain or any(out is not None for out in (textgrid, labels, plot))):
         raise typer.BadParameter("--truth scores: of the other options it goes with --model and --format only")
     wanted = Wanted(form, segments, textgrid, labels, explain, plot, record, save)
-    predictor = Predictor(MODELS / model if (MODELS / model).is_dir() else model)
+    predictor = Predictor(model if Path(model).is_dir() and not (MODELS / model).is_dir() else MODELS / model)
     starting.ready()
     if not (answer(predictor, sounds or [], wanted) if truth is None else print_scores(predictor, truth, form)):
         sys.exit(1)
@@ -64,13 +66,13 @@ def print_scores(predictor: Predictor, truth: Path, form: Format) -> bool:
     from voicetraits.inference.scoring import as_json, nested, score, together
     from voicetraits.inference.truth import answer_on
 
-    all_params = params.load()
+    all_params = params.load(PROJECT / "params.yaml")
     scored = answer_on(predictor, truth, all_params)
     notes = [f"{target}: skipped, since fewer than two classes are labelled" for target in scored.unlabelled]
     notes += [f"{path}: {reason}" for path, reason in scored.unreadable.items()]
     for note in notes:
         print(f"predict: {note}", file=sys.stderr)
-    scores, notes = score(predictor, scored, all_params, data=Path("data"))
+    scores, notes = score(predictor, scored, all_params, data=PROJECT / "data")
     for note in notes:
         print(f"predict: {note}", file=sys.stderr)
     if form == Format.CSV:

@@ -5,8 +5,9 @@ joined it would lose all but the first without a word. Where the tag does not te
 libsndfile estimates it from the first frame's bit rate: of a file of variable bit rate it would lose a part.
 """
 
-import mmap
+from collections.abc import Sized
 from dataclasses import dataclass
+from typing import Protocol
 
 #: Samples of the longest frame: where the length is an estimate, so much may be missing.
 FRAME_SAMPLES = 1152
@@ -22,6 +23,12 @@ _HAS_COUNT = 1  # of the flags behind them
 _LATEST_TAG_BYTES = 40  # from a frame's begin to where its tag stands at the latest
 #: So many more than the tag tells are no other recording: encoders differ in which of the first and last they count.
 _SPARE_FRAMES = 2
+
+
+class Content(Sized, Protocol):
+    """A file's bytes, or what gives them by their places."""
+
+    def __getitem__(self, places: slice, /) -> bytes | memoryview: ...
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ def may_be_mp3(content: bytes) -> bool:
     return content[:3] == b"ID3" or (len(content) > 1 and content[0] == 0xFF and content[1] & 0xE0 == 0xE0)
 
 
-def walk(content: bytes | memoryview | mmap.mmap) -> Frames:
+def walk(content: Content) -> Frames:
     """Go from frame to frame of a file's bytes, also over what tags players put between files that were joined."""
     position = _behind_tags(content, 0)
     told = _frames_told(bytes(content[position : position + _LATEST_TAG_BYTES + 8]))
@@ -80,7 +87,7 @@ def _frames_told(frame: bytes) -> int | None:
     return None
 
 
-def _behind_tags(content: bytes | memoryview | mmap.mmap, position: int) -> int:
+def _behind_tags(content: Content, position: int) -> int:
     """Behind the ID3 tags of both kinds that stand here, if any do."""
     while True:
         if content[position : position + 3] == b"ID3" and position + _ID3_HEADER_BYTES <= len(content):

@@ -9,7 +9,7 @@ import soundfile
 
 from support.sounds import RATE_HZ, glide
 
-FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", "RF64")
+FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", "RF64", "NIST", "VOC")
 #: Where headers stand.
 _HEADER_BYTES = 128
 

@@ -87,7 +87,7 @@ def test_answers_are_those_of_the_features_of_the_clip(predictor, voices):
         assert 0.3 < answer.speech_share <= 1
 
 
-@pytest.mark.parametrize("form", ["WAV", "FLAC", "AIFF", "CAF", "AU"])
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "AIFF", "CAF", "AU", "NIST"])
 def test_lossless_containers_give_the_same_answer(predictor, voices, form):
     content = file_of(voices["female"], form=form, subtype="PCM_16")
     assert predictor(content) == predictor((voices["female"], RATE_HZ))
@@ -191,6 +191,26 @@ def test_an_mp3_in_any_file_object(predictor, voices, tmp_path, kind):
         assert predictor(file) == predictor(content)
     with opened(kind, content + content, tmp_path) as file, pytest.raises(DataError, match="perhaps several, joined"):
         predictor(file)
+
+
+def test_an_mp3_of_any_length_is_walked_in_little_memory(tmp_path):
+    frame = b"\xff\xfb\x90\x00" + bytes(413)  # MPEG 1, layer III, 128 kbit/s at 44.1 kHz
+    with open(tmp_path / "hours.mp3", "wb") as file:
+        for _ in range(100):
+            file.write(frame * 2400)  # a megabyte, a minute of sound
+    script = """
+import resource, sys
+from voicetraits.inference import sound
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with open(sys.argv[1], "rb") as file:
+    sound._check_frames(file)
+    assert file.tell() == 0
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "hours.mp3")]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(SRC)}, capture_output=True, check=True)
+    kilobytes = int(done.stdout) // (1024 if sys.platform == "darwin" else 1)
+    assert kilobytes < 20_000, "a fifth of the file's size at most"
 
 
 def test_a_picture_is_of_the_sound_without_its_offset(predictor, voices):

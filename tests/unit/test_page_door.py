@@ -1,11 +1,12 @@
-"""A recording that is deleted while the page's player asks for it."""
+"""What the page's door makes of answers: of a recording that is gone while its player asks for it, of no address."""
 
 import asyncio
+import json
 
 import anyio
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Route
 
 from voicetraits.serving.page_door import PageDoor
@@ -14,6 +15,10 @@ SCOPE = {"type": "http", "method": "GET", "path": "/gradio_api/file=/tmp/gone.wa
 
 
 def statuses(app) -> list[int]:
+    return [message["status"] for message in messages(app, SCOPE) if message["type"] == "http.response.start"]
+
+
+def messages(app, scope) -> list[dict]:
     sent = []
 
     async def receive():
@@ -23,8 +28,8 @@ def statuses(app) -> list[int]:
     async def send(message):
         sent.append(message)
 
-    asyncio.run(PageDoor(app, uploads=1)(SCOPE, receive, send))
-    return [message["status"] for message in sent if message["type"] == "http.response.start"]
+    asyncio.run(PageDoor(app, uploads=1)(scope, receive, send))
+    return sent
 
 
 def test_a_file_that_is_gone_is_not_found(tmp_path):
@@ -69,3 +74,11 @@ def test_other_errors_are_not_hidden():
 
     with pytest.raises(RuntimeError, match="something else"):
         statuses(Starlette(routes=[Route(SCOPE["path"], fails)]))
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/v1/predict/"])
+def test_an_unknown_address_is_told_as_the_service_tells_it(path):
+    """Not as Gradio does, which stands behind the door."""
+    start, body = messages(JSONResponse({"detail": "Not Found"}, 404), SCOPE | {"path": path})
+    assert (start["status"], json.loads(body["body"])["error"]) == (404, "not_found")
+    assert messages(JSONResponse([1]), SCOPE | {"path": "/config"})[-1]["body"] == b"[1]"

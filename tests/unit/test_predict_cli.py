@@ -51,6 +51,19 @@ def predict(folder, *arguments, data=None):
     )  # fmt: skip
 
 
+def test_a_model_is_found_by_its_name_from_any_folder(folder, tmp_path):
+    (tmp_path / "project/data").mkdir(parents=True)
+    (tmp_path / "project/src").symlink_to(SRC)
+    (tmp_path / "project/data/models").symlink_to(folder / "models")
+    command = [sys.executable, str(tmp_path / "project/src/predict.py"), "a.wav", "--format", "csv", "--model"]
+    done = subprocess.run([*command, "softmax"], cwd=folder / "voices", capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {row["target"] for row in rows_of(done)} == {"gender", "age"}
+    done = subprocess.run([*command, "none"], cwd=folder / "voices", capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "data/models/none holds no saved model; train one with `dvc repro`" in done.stderr
+
+
 def rows_of(done):
     return list(csv.DictReader(io.StringIO(done.stdout.decode())))
 
@@ -247,7 +260,7 @@ def test_wrong_usage_is_said(folder):
         check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.decode().startswith("predict: elsewhere holds no saved model")
+    assert done.stderr.decode().startswith(f"predict: {SRC.parent}/data/models/elsewhere holds no saved model")
     assert len(done.stderr.splitlines()) == 1
 
 

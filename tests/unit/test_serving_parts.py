@@ -4,7 +4,9 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from support.sounds import noise
 from voicetraits.errors import DataError, ModelError, ParameterError
 from voicetraits.inference.answers import Refusal
 from voicetraits.run_lock import md5_of
-from voicetraits.serving import fragments, page_inputs, uploads, words
+from voicetraits.serving import fragments, page_inputs, pool, uploads, words
 from voicetraits.serving.catalogue import default_of, models_in
 from voicetraits.serving.drift import WINDOW, AnswerDrift, FeatureDrift
 from voicetraits.serving.page_door import PageDoor
@@ -50,10 +52,10 @@ def test_a_token_that_can_be_guessed_is_none():
         Settings(Path("models"), token="secret")
 
 
-@pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", "RF64"])
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", "RF64", "NIST", "VOC"])
 def test_what_is_decoded_is_told_by_its_first_bytes(form):
     content = file_of(noise(0.5), form)
-    assert kind_of(content).lower() == {"MP3": "mp3"}.get(form, form.lower())
+    assert kind_of(content).upper() == {"NIST": "SPHERE"}.get(form, form)
 
 
 @pytest.mark.parametrize(
@@ -357,3 +359,49 @@ def test_predicting_by_hand_loads_nothing_of_the_service():
         [sys.executable, "-c", script], env={"PYTHONPATH": str(SRC)}, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+class Patient:
+    """A worker whose task takes until it is told to end."""
+
+    is_alive, process_id = True, 1
+
+    def __init__(self, _: tuple) -> None:
+        self.connection, self._ended = self, threading.Event()
+
+    def wait_until_ready(self) -> None: ...
+
+    def send(self, task: threading.Event) -> None:
+        self._ended = task
+
+    def poll(self, seconds: float) -> bool:
+        return self._ended.wait(seconds)
+
+    def recv(self) -> list:
+        return []
+
+    def stop(self) -> None: ...
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_long_sounds_leave_a_worker_to_short_ones(monkeypatch, workers):
+    monkeypatch.setattr(pool, "_Worker", Patient)
+    tasks = pool.Pool(workers, {}, "one", max_audio_seconds=1.0, work_seconds=20.0)
+    endless, done = threading.Event(), threading.Event()
+    done.set()
+    with ThreadPoolExecutor(4) as threads:
+        held = [threads.submit(tasks.run, endless, is_long=True) for _ in range(workers)]
+        time.sleep(0.05)
+        if workers > 1:
+            assert tasks.run(done) == [], "one worker is free, though as many long sounds as workers are asked for"
+        endless.set()
+        assert [one.result() for one in held] == [[]] * workers
+    assert tasks.run(done, is_long=True) == [], "what was held is free again"
+
+
+def test_a_long_sound_that_finds_no_worker_in_time_is_told(monkeypatch):
+    monkeypatch.setattr(pool, "_Worker", Patient)
+    tasks = pool.Pool(2, {}, "one", max_audio_seconds=1.0, work_seconds=0.05)
+    tasks._long_tasks.acquire()
+    with pytest.raises(pool.TimedOut, match="no worker became free"):
+        tasks.run(threading.Event(), is_long=True)

@@ -152,6 +152,12 @@ def test_other_addresses_and_methods(client):
     assert client.get("/v1/predict").json()["error"] == "method_not_allowed"
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/v1/models", "/metrics"])
+def test_monitors_may_ask_for_the_head_alone(client, path):
+    assert (client.head(path).status_code, client.get(path).status_code) == (200, 200)
+    assert client.head("/v1/predict").status_code == 405
+
+
 def asked(engine, path, part, headers=()):
     """Status and body of a POST whose body comes in parts like this one, 50 ms apart, and never ends."""
 

@@ -10,8 +10,9 @@ from voicetraits.errors import DataError
 STDIN = "-"
 #: Of the files in a folder that are taken to be sound; a file that is named is read whatever its name.
 SUFFIXES = frozenset(
-    (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64")
-)
+    (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64",
+     ".sph", ".nist", ".voc")
+)  # fmt: skip
 
 
 def expand(asked: Iterable[str]) -> Iterator[str]:

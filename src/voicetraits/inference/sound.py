@@ -1,11 +1,11 @@
 """Reads sound of any kind in blocks of 16 kHz mono: files of any length need the same memory."""
 
 import io
-import mmap
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import BinaryIO
@@ -115,17 +115,50 @@ def _opened(file: BinaryIO) -> soundfile.SoundFile:
 def _check_frames(file: BinaryIO) -> None:
     """Whether libsndfile will read all of an MP3: of several that were joined it would hear the first alone."""
     if isinstance(getattr(file, "raw", file), io.FileIO):  # others, as of gzip, have the number of another file
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            frames = mp3.walk(content)
+        descriptor = file.fileno()
+        content = _Pieces(lambda start, count: os.pread(descriptor, count, start), os.fstat(descriptor).st_size)
+        frames = mp3.walk(content)
     elif isinstance(file, io.BytesIO):
         frames = mp3.walk(file.getbuffer())
     else:
         place = file.tell()
-        file.seek(0)
-        frames = mp3.walk(file.read())
+        frames = mp3.walk(_Pieces(partial(_read_at, file), _length_of(file)))
         file.seek(place)
     if frames.unread:
         raise DataError(f"{frames.unread}: only a part of it would be heard; convert it, to wav for example")
+
+
+def _length_of(file: BinaryIO) -> int:
+    """By reading: what is unpacked as it is read cannot go to its end at once."""
+    file.seek(0)
+    return sum(map(len, iter(partial(file.read, _COPIED_BYTES), b"")))
+
+
+def _read_at(file: BinaryIO, start: int, count: int) -> bytes:
+    file.seek(start)
+    return file.read(count)
+
+
+class _Pieces:
+    """A file's bytes by their places, as of `bytes`, of which a piece at a time is held.
+
+    Args:
+        read: `read(start, count)` gives up to so many bytes.
+        length: of the file.
+    """
+
+    def __init__(self, read: Callable[[int, int], bytes], length: int) -> None:
+        self._read, self._length = read, length
+        self._start, self._piece = 0, b""
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, places: slice) -> bytes:
+        start, end, _ = places.indices(self._length)
+        if start < self._start or end > self._start + len(self._piece):
+            self._start, self._piece = start, self._read(start, max(_COPIED_BYTES, end - start))
+        return self._piece[start - self._start : end - self._start]
 
 
 def _read(file: soundfile.SoundFile, frames: int) -> np.ndarray:

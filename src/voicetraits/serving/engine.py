@@ -18,6 +18,9 @@ from voicetraits.serving.sniffing import KINDS, kind_of
 from voicetraits.serving.tasks import Look, Looked, Predict, Predicted, TooLongError
 from voicetraits.serving.training_set import TrainingSet
 
+#: A minute as a wav file of 16 kHz, a few minutes as MP3: what is larger may take seconds.
+_LONG_BYTES = 2_000_000
+
 
 class Engine:
     """Answers for one server.
@@ -133,7 +136,8 @@ class Engine:
         if self._threads is None:
             self._threads = anyio.CapacityLimiter(self.settings.concurrent)
         try:
-            return await anyio.to_thread.run_sync(partial(self._pool.run, task), limiter=self._threads)
+            run = partial(self._pool.run, task, is_long=len(task.sound) > _LONG_BYTES)
+            return await anyio.to_thread.run_sync(run, limiter=self._threads)
         except TooLongError as error:
             raise Problem(Kind.TOO_LONG, str(error)) from None
         except DataError as error:

@@ -1,5 +1,7 @@
 """What browsers may ask Gradio for, and how many may send it a file at a time."""
 
+from http import HTTPStatus
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voicetraits.serving.problems import Kind, Problem
@@ -36,7 +38,7 @@ class PageDoor:
         elif path.startswith(_FILE):
             await self._play(scope, receive, send)
         elif path.rstrip("/") != _UPLOAD:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _in_our_words(send))
         elif self._under_way >= self._uploads:
             await drain(receive)
             told = f"{self._under_way} files are being sent, which is all that may be; come again"
@@ -75,6 +77,21 @@ class PageDoor:
                 await send_problem(Problem(Kind.NOT_FOUND, "this sound is gone: they are not kept"), send)
         else:
             await release()
+
+
+def _in_our_words(send: Send) -> Send:
+    """Tells of an address that is none as the service does; Gradio, which stands behind it, has an error of its own."""
+    is_told = False
+
+    async def told(message: Message) -> None:
+        nonlocal is_told
+        if message["type"] == "http.response.start" and message["status"] == HTTPStatus.NOT_FOUND:
+            is_told = True
+            await send_problem(Problem(Kind.NOT_FOUND, "there is no such address"), send)
+        elif not is_told:
+            await send(message)
+
+    return told
 
 
 def _is_of_a_file_that_is_gone(error: Exception) -> bool:

@@ -79,6 +79,8 @@ class Pool:
         max_audio_seconds: of a sound.
         work_seconds: after which a task is given up, and as long as one waits for a free worker.
 
+    Of several workers one is never given a long task: a short one does not wait until somebody's hour is heard.
+
     Attributes:
         restarts: workers that were replaced.
     """
@@ -96,6 +98,7 @@ class Pool:
         self._work_seconds = work_seconds
         self._free: queue.LifoQueue[_Worker] = queue.LifoQueue()
         self._all: set[_Worker] = set()
+        self._long_tasks = threading.Semaphore(max(1, workers - 1))
         self._lock = threading.Lock()
         self._is_closed = False
         self.restarts = 0
@@ -114,14 +117,28 @@ class Pool:
             except (EOFError, OSError):
                 raise ModelError("a worker process did not start; see the lines above") from None
 
-    def run(self, task: Any) -> Any:
+    def run(self, task: Any, *, is_long: bool = False) -> Any:
         """The result of a task.
+
+        Args:
+            is_long: whether it may take long.
 
         Raises:
             TimedOut, Crashed, Failed: see there.
             VoicetraitsError: as the task raised it.
         """
-        worker = self._take()
+        deadline = time.monotonic() + self._work_seconds
+        if not is_long:
+            return self._run(task, deadline)
+        if not self._long_tasks.acquire(timeout=self._work_seconds):
+            raise TimedOut("no worker became free")
+        try:
+            return self._run(task, deadline)
+        finally:
+            self._long_tasks.release()
+
+    def _run(self, task: Any, deadline: float) -> Any:
+        worker = self._take(deadline)
         try:
             worker.wait_until_ready()
             begin = time.monotonic()
@@ -154,9 +171,8 @@ class Pool:
                 worker.stop()
             self._all.clear()
 
-    def _take(self) -> _Worker:
+    def _take(self, deadline: float) -> _Worker:
         """A free worker; those that ended while nothing was asked of them are replaced. Raises TimedOut."""
-        deadline = time.monotonic() + self._work_seconds
         while True:
             try:
                 worker = self._free.get(timeout=max(0.0, deadline - time.monotonic()))

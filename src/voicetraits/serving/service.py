@@ -86,6 +86,7 @@ def routes(engine: Engine) -> APIRouter:
         except ClientDisconnect:
             return Response(status_code=_CLIENT_GONE)
 
+    @router.head("/v1/models", include_in_schema=False)
     @router.get("/v1/models", summary="Which models there are", responses=_errors(401, 421))
     async def models() -> ModelsBody:
         return ModelsBody(
@@ -108,10 +109,12 @@ def routes(engine: Engine) -> APIRouter:
             is_synthetic=engine.training_set.is_synthetic,
         )
 
+    @router.head("/healthz", include_in_schema=False)  # as some monitors ask
     @router.get("/healthz", summary="Whether the server takes requests", responses=_errors(421))
     async def health() -> HealthBody:
         return HealthBody()
 
+    @router.head("/metrics", include_in_schema=False)
     @router.get(
         "/metrics",
         summary="Figures for Prometheus",

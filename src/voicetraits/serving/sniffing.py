@@ -13,6 +13,8 @@ _KINDS = (
     ("AU", b".snd", None),
     ("AU", b"dns.", None),
     ("CAF", b"caff", None),
+    ("SPHERE", b"NIST_1A", None),
+    ("VOC", b"Creative Voice File", None),
 )
 KINDS = tuple(dict.fromkeys(kind for kind, _, _ in _KINDS))
 #: The layer bits of an MP3 frame without a tag: MPEG version 1, 2 or 2.5, layer III.
@@ -20,7 +22,7 @@ _SYNC, _SYNC_MASK, _VERSION_MASK, _VERSION_RESERVED = 0xE2, 0xE6, 0x18, 0x08
 
 
 def kind_of(content: bytes) -> str | None:
-    """wav, FLAC, Ogg, MP3, AIFF, AU, CAF, RF64 or W64; None for anything else."""
+    """wav, FLAC, Ogg, MP3, AIFF, AU, CAF, RF64, W64, SPHERE or VOC; None for anything else."""
     for kind, begin, inner in _KINDS:
         if content.startswith(begin) and (inner is None or content[inner[0] :].startswith(inner[1])):
             return kind
