@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 #: So many training clips may be a recording that went wrong, and say nothing of how much noise a model knows.
 _NOISIEST_SHARE = 0.005
+_QUANTILES = 21
 #: Makes the log of a fold's training: `open_log(fold)`.
 OpenLog = Callable[[str], saved.Log]
 #: Makes an untrained model: `new_model(classes=…, feature_names=…)`.
@@ -111,7 +112,15 @@ def _fit(
         runtime=getattr(classifier, "runtime", None),
         level_range_db=_least_level_range_db(rows["train"], features.names),
     )
-    return saved.SavedModel(config, classifier)
+    return saved.SavedModel(config, classifier, speakers=_quantiles_of_speakers(rows["train"], sides["train"]))
+
+
+def _quantiles_of_speakers(rows: Rows, clips: pd.DataFrame) -> np.ndarray | None:
+    """See `SavedModel.speakers`."""
+    if not isinstance(rows.features, np.ndarray):
+        return None
+    means = pd.DataFrame(rows.features.astype(np.float64)).groupby(clips["speaker_id"].to_numpy()).mean()
+    return np.quantile(means.to_numpy(), np.linspace(0, 1, _QUANTILES), axis=0).astype(np.float32)
 
 
 def _least_level_range_db(rows: Rows, names: Sequence[str]) -> float | None:

@@ -25,6 +25,7 @@ from voicetraits.bench import strange_sounds
 from voicetraits.corpora import demo
 from voicetraits.errors import DataError, ModelError
 from voicetraits.inference import recording
+from voicetraits.inference.explaining import share_below
 from voicetraits.inference.hearing import Ear
 from voicetraits.inference.picture import picture, write_picture
 from voicetraits.inference.predictor import Predictor
@@ -58,9 +59,17 @@ def test_an_explanation_adds_up_and_says_where_the_speaker_stands(predictor, cli
     # Half of the log-odds, which go up by 1 in SLOPE_HZ; the model clips at 5 deviations of 100 Hz.
     assert abs(first.contribution) == pytest.approx(abs(f0_hz - BOUNDARY_HZ) / SLOPE_HZ / 2, rel=1e-5)
     assert explanation.leans_to == ("female" if f0_hz > BOUNDARY_HZ else "male") and first.contribution > 0
-    assert (first.share_below > 0.5) == (f0_hz > BOUNDARY_HZ)
+    assert first.share_below == pytest.approx((f0_hz - BOUNDARY_HZ + 100) / 200)  # its speakers have all pitches alike
     assert all(moved.contribution == 0 for moved in explanation.features[1:])
     json.dumps(explanation.as_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "share"), [(-5, 0), (0, 0), (5, 0.125), (10, 0.25), (20, 0.625), (30, 0.875), (40, 1), (41, 1)]
+)
+def test_where_a_value_stands_among_quantiles(value, share):
+    """Two of five quantiles are equal: who stands there has as many of them below as above."""
+    assert share_below(value, np.array([0, 10, 20, 20, 40], np.float32)) == share
 
 
 def test_what_is_refused_is_not_explained(predictor):

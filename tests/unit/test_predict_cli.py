@@ -169,7 +169,7 @@ def test_explains_and_draws_each_of_several_sounds(folder, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
     table = predict(folder, "voices/a.wav", "--explain").stdout.decode()
     assert re.search(r"f0_median_hz +\d+(\.\d)? Hz +165 Hz +\d+% +\+\d", table)
-    assert "training clips below (estimated)" in table
+    assert "training speakers with less" in table
 
 
 def test_what_no_model_can_explain_is_said_before_the_first_sound(folder, tmp_path):

@@ -1,11 +1,10 @@
-"""Which features moved an answer, and where the speaker stands in them among the training clips."""
+"""Which features moved an answer, and where the speaker stands in them among the training speakers."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from voicetraits.errors import ModelError
 from voicetraits.features.feature import Feature
@@ -22,8 +21,8 @@ class Moved:
         unit, definition: what it is.
         value: in this sound; of several windows their mean.
         training_mean: over the training clips.
-        share_below: share of the training clips that have less of it, were they normally distributed: the model keeps
-            their mean and deviation only.
+        share_below: share of the training speakers that have less of it, to some hundredths; None where the model does
+            not keep where they stand.
         contribution: what it added to the centred logit of the likeliest class; above 0 it speaks for that class.
     """
 
@@ -32,7 +31,7 @@ class Moved:
     definition: str
     value: float
     training_mean: float
-    share_below: float
+    share_below: float | None
     contribution: float
 
 
@@ -73,7 +72,6 @@ def explain(
     added = values.mean(axis=0)
     likeliest = int((added.sum(axis=0) + base).argmax())
     mean_row = rows.mean(axis=0, dtype=np.float64)
-    below = ndtr((mean_row - domain.mean) / domain.scale)
     order = sorted(range(len(features)), key=lambda place: (-abs(added[place, likeliest]), features[place].name))
     moved = tuple(
         Moved(
@@ -82,12 +80,27 @@ def explain(
             features[place].definition,
             float(mean_row[place]),
             float(domain.mean[place]),
-            float(below[place]),
+            None if model.speakers is None else share_below(float(mean_row[place]), model.speakers[:, place]),
             float(added[place, likeliest]),
         )
         for place in order[:most]
     )
     return Explanation(target, model.config.classes[likeliest], moved)
+
+
+def share_below(value: float, quantiles: np.ndarray) -> float:
+    """Where a value stands among equally spaced quantiles, (n,), of which the first is the least and the last the most.
+
+    Between two of them by interpolation; of equal ones the middle.
+    """
+    steps = len(quantiles) - 1
+    first, behind = (int(np.searchsorted(quantiles, value, side)) for side in ("left", "right"))
+    if first < behind:
+        return (first + behind - 1) / 2 / steps
+    if first in (0, len(quantiles)):
+        return float(first > 0)
+    left, right = (float(quantile) for quantile in quantiles[first - 1 : first + 1])
+    return (first - 1 + (value - left) / (right - left)) / steps
 
 
 def require_features(target: str, model: SavedModel, domain: Domain | None) -> None:

@@ -106,12 +106,12 @@ def _explained(path: str, explanation: Explanation, out: TextIO) -> None:
     title = f"\n{path}, {explanation.target}: what speaks for {explanation.leans_to} (+) or against it (−)"
     table = Table(box=None, pad_edge=False, title_justify="left", title=Text(title, "italic"))
     table.add_column("feature")
-    for name in ("here", "in training", "training clips below (estimated)", "moved the answer by"):
+    for name in ("here", "in training", "training speakers with less", "moved the answer by"):
         table.add_column(name, justify="right")
     for moved in explanation.features:
         unit = "" if moved.unit == "1" else f" {moved.unit}"
         values = (f"{moved.value:.4g}{unit}", f"{moved.training_mean:.4g}{unit}")
-        _add(table, moved.feature, *values, f"{moved.share_below:.0%}", f"{moved.contribution:+.2f}")
+        _add(table, moved.feature, *values, _number(moved.share_below, "{:.0%}"), f"{moved.contribution:+.2f}")
     console = Console(file=out) if out.isatty() else Console(file=out, width=_WIDTH)
     console.print(table)
 

@@ -21,7 +21,7 @@ from voicetraits.files import sha256_of, write_json, written_aside
 from voicetraits.models.rows import Rows
 
 CONFIG = "config.yaml"
-_SKIPPED = "skipped.json"
+_SKIPPED, _SPEAKERS = "skipped.json", "speakers.npy"
 _DIGESTS = "files_sha256"
 #: Root mean square, as a share of full scale, below which a frame is silent.
 _QUIETEST = 1e-6
@@ -116,11 +116,17 @@ def level_range_db(functionals: np.ndarray, names: Sequence[str]) -> np.ndarray 
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A model with its config and calibration, ready to predict."""
+    """A model with its config and calibration, ready to predict.
+
+    Attributes:
+        speakers: where its training speakers stand, (21, features) float32: of each feature the quantiles at 0, 5, …,
+            100 % of the means of their clips; None where it does not see features.
+    """
 
     config: Config
     classifier: Classifier
     calibration: Calibration = field(default_factory=Calibration)
+    speakers: np.ndarray | None = None
 
     def predict_proba(
         self, features: np.ndarray, *, names: Sequence[str], params: Mapping[str, Any] | None = None
@@ -156,6 +162,8 @@ def save(model: SavedModel, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model.classifier.save(folder)
     model.calibration.save(folder)
+    if model.speakers is not None:
+        np.save(folder / _SPEAKERS, model.speakers, allow_pickle=False)
     # By way of JSON: plain lists and dicts, so that YAML has no tags of ours.
     content = json.loads(json.dumps(asdict(model.config))) | {_DIGESTS: _digests(folder)}
     with written_aside(folder / CONFIG) as aside:
@@ -184,7 +192,8 @@ def load(folder: Path) -> SavedModel:
     except (OSError, ValueError, KeyError, RuntimeError) as error:  # RuntimeError is what ydf makes of a missing file
         reason = _one_line(error)
         raise ModelError(f"{folder} is incomplete or damaged ({reason}); make it again with `dvc repro`") from None
-    return SavedModel(config, classifier, Calibration.load(folder))
+    speakers = folder / _SPEAKERS
+    return SavedModel(config, classifier, Calibration.load(folder), np.load(speakers) if speakers.exists() else None)
 
 
 def config_of(folder: Path) -> Config:

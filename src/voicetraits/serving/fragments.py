@@ -137,7 +137,7 @@ def _explanation(explanation: Mapping[str, Any], labels: Mapping[str, str]) -> s
     rows = "".join(
         f'<tr><td title="{escape(one["definition"])}">{escape(one["feature"])}</td>'
         f"<td>{one['value']:.4g}{_unit(one['unit'])}</td><td>{one['training_mean']:.4g}</td>"
-        f"<td>{one['share_below']:.0%}</td><td>{'for' if one['contribution'] > 0 else 'against'} it, "
+        f"<td>{_share(one['share_below'])}</td><td>{'for' if one['contribution'] > 0 else 'against'} it, "
         f"{abs(one['contribution']):.2f}</td></tr>"
         for one in explanation["features"]
     )
@@ -145,10 +145,14 @@ def _explanation(explanation: Mapping[str, Any], labels: Mapping[str, str]) -> s
         f"<h2>What moved the answer: {escape(words.target_of(explanation['target']))}</h2>"
         f"<p>The model leans to <b>{leans}</b>. These features moved it most, in log-odds.</p>"
         f'<div class="wide" tabindex="0" role="group" aria-label="features that moved the answer"><table>'
-        "<tr><th>feature</th><th>here</th><th>in training</th><th>training clips with less (estimated)</th>"
+        "<tr><th>feature</th><th>here</th><th>in training</th><th>training speakers with less</th>"
         "<th>speaks</th></tr>"
         f"{rows}</table></div>"
     )
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
 
 
 def _unit(unit: str) -> str:
