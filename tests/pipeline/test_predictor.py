@@ -186,6 +186,28 @@ def test_an_explanation_adds_up_to_what_training_stored(finished, told, model, t
         assert np.ptp(values) < 1e-3
 
 
+@pytest.mark.parametrize("model", ["softmax", "tfdf"])
+@BOTH
+def test_what_a_model_keeps_of_its_training_clips(finished, told, model, target):
+    """How loud the noise in them is, and where their speakers stand."""
+    table = read_features(finished.folder / "data/features").values.astype(np.float64)
+    splits = read_splits(finished.folder / "data/splits.csv")
+    clips = select_clips(pd.read_parquet(finished.folder / "data/metadata.parquet"), splits, target, "0", "train")
+    learnt = table.loc[clips["utterance_id"]]
+    kept = told(model, target).predictor.models[target]
+    ranges_db = 20 * np.log10(learnt["rms_max"] / learnt["rms_min"].clip(lower=1e-6))
+    assert kept.config.level_range_db == pytest.approx(ranges_db.quantile(0.005), abs=1e-3)
+    speakers = learnt.groupby(clips["speaker_id"].to_numpy()).mean()
+    expected = speakers.quantile(np.arange(0, 1.01, 0.05)).to_numpy()
+    np.testing.assert_allclose(kept.speakers, expected, rtol=1e-5, atol=1e-7)
+
+
+@BOTH
+def test_a_net_keeps_none_of_it(told, target):
+    kept = told("voicenet", target).predictor.models[target]
+    assert (kept.config.level_range_db, kept.speakers) == (None, None)
+
+
 def test_a_net_names_no_features(told):
     own = told("voicenet", "gender")
     with pytest.raises(ModelError, match="voicenet model for gender sees no features"):
