@@ -114,14 +114,20 @@ class FakeDevice(types.ModuleType):
     class PortAudioError(Exception):
         pass
 
-    def __init__(self, *, fails=None):
+    def __init__(self, *, fails=None, rate_hz=RATE_HZ):
         super().__init__("sounddevice")
+
+        def query_devices(*, kind):
+            assert kind == "input"
+            if fails:
+                raise fails
+            return {"default_samplerate": float(rate_hz)}
 
         class InputStream:
             def __init__(self, *, samplerate, channels, dtype):
-                if fails:
-                    raise fails
-                assert (samplerate, channels, dtype) == (RATE_HZ, 1, "int16")
+                if fails or samplerate != rate_hz:
+                    raise fails or FakeDevice.PortAudioError("Invalid sample rate")
+                assert (channels, dtype) == (1, "int16")
                 self.heard = 0
 
             def __enter__(self):
@@ -131,15 +137,17 @@ class FakeDevice(types.ModuleType):
                 pass
 
             def read(self, frames):
-                times = (self.heard + np.arange(frames)) / RATE_HZ
+                times = (self.heard + np.arange(frames)) / rate_hz
                 self.heard += frames
                 return np.rint(8000 * np.sin(2 * np.pi * 200 * times)).astype(np.int16)[:, None], False
 
-        self.InputStream = InputStream
+        self.InputStream, self.query_devices = InputStream, query_devices
 
 
-def test_recording_says_when_to_speak_shows_the_level_and_is_kept(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "sounddevice", FakeDevice())
+@pytest.mark.parametrize("rate_hz", [RATE_HZ, 48_000, 44_100])
+def test_recording_says_when_to_speak_shows_the_level_and_is_kept(monkeypatch, tmp_path, rate_hz):
+    """Also of a device that has no rate but its own."""
+    monkeypatch.setitem(sys.modules, "sounddevice", FakeDevice(rate_hz=rate_hz))
     out = io.StringIO()
     samples = recording.record(1.25, out)
     assert samples.dtype == np.int16 and len(samples) == 1.25 * RATE_HZ
