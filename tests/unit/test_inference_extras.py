@@ -92,6 +92,13 @@ def test_a_picture(predictor, clips, tmp_path):
     points = spectrogram["layer"][1]["data"]["values"]
     f0_hz = [point["Hz"] for point in points if point["what"] == "F0"]
     assert np.median(f0_hz) == pytest.approx(predictor((clips[0], RATE_HZ)).answers["gender"].f0_median_hz)
+    formants_hz = pd.DataFrame(point for point in points if point["what"] == "formants").groupby("s")["Hz"]
+    assert set(formants_hz.groups) <= {point["s"] for point in points if point["what"] == "F0"}, (
+        "where there is a voice"
+    )
+    f1_median_hz = EXTRACTOR(clips[0])[EXTRACTOR.names.index("f1_median_hz")]
+    assert formants_hz.min().median() == pytest.approx(f1_median_hz, rel=0.1)
+    assert formants_hz.size().median() >= 3, "F1 to F3 at least lie below the picture's upper end"
     by_time = pd.DataFrame(stated["data"]["values"]).dropna().groupby("s")["p"].sum()
     assert len(by_time) and by_time.to_numpy() == pytest.approx(1)
     for sound in (clips[0], np.zeros(100), np.zeros(RATE_HZ)):
