@@ -18,6 +18,7 @@ from support.app_server import AppServer, chromium  # noqa: E402
 
 PICTURE = ROOT / "src/voicetraits/serving/page.png"
 WIDTH, HEIGHT = 1000, 1460
+MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
         AppServer(ROOT / "data/models", Path(scratch), page=True) as server,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", *MICROPHONE])
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.goto(server.url)
         page.locator("#example").click(timeout=30_000)
