@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from voicetraits import stage
+from voicetraits.errors import ModelError
 from voicetraits.inference.command import (
     Explain,
     Form,
@@ -52,10 +53,20 @@ def predict(
     if truth is not None and (segments or explain or any(out is not None for out in (textgrid, labels, plot))):
         raise typer.BadParameter("--truth scores: of the other options it goes with --model and --format only")
     wanted = Wanted(form, segments, textgrid, labels, explain, plot, record, save)
-    predictor = Predictor(model if Path(model).is_dir() and not (MODELS / model).is_dir() else MODELS / model)
+    predictor = Predictor(folder_of(model))
     starting.ready()
     if not (answer(predictor, sounds or [], wanted) if truth is None else print_scores(predictor, truth, form)):
         sys.exit(1)
+
+
+def folder_of(model: str) -> Path:
+    """Where the model lies that is asked for by its name, or by a folder. Raises ModelError if nowhere."""
+    for folder in (MODELS / model, Path(model)):
+        if folder.is_dir():
+            return folder
+    names = ", ".join(sorted(path.name for path in MODELS.glob("*") if path.is_dir()))
+    known = f"there are {names}" if names else "train one with `dvc repro`"
+    raise ModelError(f"--model {model} is no folder, and no model in {MODELS}; {known}")
 
 
 def print_scores(predictor: Predictor, truth: Path, form: Format) -> bool:
