@@ -47,7 +47,7 @@ def main() -> None:
         module.front_end(net),
         store=store,
         workers=Workers(compute.workers, compute.backend, compute.scheduler),
-        augmentation=Augmentation(augment, frozenset(metadata.loc[learnt_from, "utterance_id"]), seed),
+        augmentation=Augmentation(augment, frozenset(metadata.loc[learnt_from, "utterance_id"]), seed, target),
     )
     start_tensorflow(training)
     checkpoints = Checkpoints(store)

@@ -55,7 +55,7 @@ def main() -> None:
     compute = params.get(all_params, "compute", ComputeParams)
     store = Store(max_bytes=int(compute.store_gigabytes * 1e9))
     workers = Workers(compute.workers, compute.backend, compute.scheduler)
-    subject = subject_of(model, all_params, metadata, folds, seed, store=store, workers=workers)
+    subject = subject_of(model, target, all_params, metadata, folds, seed, store=store, workers=workers)
     space = read_space(all_params, subject)
     key = key_of(
         model, target, digest_of(subject, all_params, folds), dict(subject.now), dict(subject.fixed), repr(space), seed,
@@ -97,6 +97,7 @@ def main() -> None:
 
 def subject_of(
     model: str,
+    target: str,
     all_params: Mapping[str, Any],
     metadata: pd.DataFrame,
     folds: Sequence[tuple[pd.DataFrame, pd.DataFrame]],
@@ -115,6 +116,7 @@ def subject_of(
         module,
         all_params,
         audio=Path("data/audio"),
+        target=target,
         learnt_from=frozenset(pd.concat([train for train, _ in folds])["utterance_id"]),
         seed=seed,
         store=store,

@@ -40,11 +40,11 @@ def positions(classes: Sequence[str]) -> tuple[int, ...] | None:
     return None
 
 
-def _each_once(targets: tuple[Target, ...]) -> tuple[Target, ...]:
+def each_once(targets: tuple[Target, ...]) -> tuple[Target, ...]:
     if len(set(targets)) < len(targets):
         raise PydanticCustomError("each_once", "each target once")
     return targets
 
 
 #: The type of `targets` in params.yaml.
-Targets = Annotated[tuple[Target, ...], Field(min_length=1), AfterValidator(_each_once)]
+Targets = Annotated[tuple[Target, ...], Field(min_length=1), AfterValidator(each_once)]

@@ -5,7 +5,7 @@ arrays: any clip at any time, however many there are.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from hashlib import sha256
 from importlib import import_module
@@ -41,21 +41,26 @@ class Augmentation:
         params: the section `augment`.
         utterance_ids: the clips.
         seed: another one draws others.
+        target: what is learnt from them; versions with another pitch are drawn for `params.pitch.targets` alone.
     """
 
     params: "AugmentParams"
     utterance_ids: frozenset[str]
     seed: int
+    target: str
 
 
 class Clips(Sequence):
     """What a front end made of some clips: arrays of its shape, read when asked for.
 
     Each clip has versions: 0 is the clip itself, the others are augmented.
+
+    Args:
+        usable: which versions of which clip, of all that the front end made, a target learns from.
     """
 
-    def __init__(self, versions: Sequence["_Version"], places: np.ndarray) -> None:
-        self._versions, self._places = versions, places
+    def __init__(self, versions: Sequence["_Version"], places: np.ndarray, usable: np.ndarray) -> None:
+        self._versions, self._places, self._usable = versions, places, usable
 
     def __len__(self) -> int:
         return len(self._places)
@@ -64,17 +69,12 @@ class Clips(Sequence):
         """A clip itself by its number, and some of the clips by an array of numbers or a slice."""
         if isinstance(which, int | np.integer):
             return self.version(which, 0)
-        return Clips(self._versions, self._places[which])
+        return Clips(self._versions, self._places[which], self._usable)
 
     @property
     def places(self) -> np.ndarray:
         """Place of each clip among all that the front end made, (n,)."""
         return self._places
-
-    @property
-    def versions(self) -> int:
-        """How many versions each clip has, 1 or more."""
-        return len(self._versions)
 
     @property
     def lengths(self) -> np.ndarray:
@@ -88,6 +88,11 @@ class Clips(Sequence):
             DataError: the clip has no such version.
         """
         return self._versions[version].read(self._places[number])
+
+    def drawn(self, number: int, rng: np.random.Generator) -> np.ndarray:
+        """Any version of a clip that the target learns from, each as likely as the others; not to be written to."""
+        usable = np.flatnonzero(self._usable[self._places[number]])
+        return self.version(number, int(usable[rng.integers(len(usable))]))
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,7 @@ class NetInputs:
     digest: str
     _ids: pd.Index
     _versions: Sequence["_Version"]
+    _usable: np.ndarray
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -123,7 +129,7 @@ class NetInputs:
         places = self._ids.get_indexer(utterance_ids)
         if (missing := np.asarray(utterance_ids)[places < 0]).size:
             raise DataError(f"{missing[0]} is in no shard of audio; run `dvc repro`")
-        return Clips(self._versions, places)
+        return Clips(self._versions, places, self._usable)
 
 
 def front_end_of(name: str, settings: Mapping[str, Any]) -> FrontEnd:
@@ -158,10 +164,12 @@ def prepare(
         _stored, bases=_bases(front_end, augmentation), front_end=front_end, augmentation=augmentation, store=store
     )
     entries = list(map_in_workers(make, tasks, workers=workers, description=front_end.name, unit="shard"))
-    digest = plain_key(*(store.digests(entry)[name] for entry in entries for name in (_VALUES, _CLIPS)))
     groups = [entries[start : start + len(shards)] for start in range(0, len(entries), len(shards))]
     ids = pd.Index(pd.concat([pd.read_parquet(entry / _CLIPS)["utterance_id"] for entry in groups[0]]))
-    return NetInputs(front_end, digest, ids, [_Version(ids, group, front_end.shape) for group in groups])
+    usable = _usable(ids, augmentation)
+    digests = (store.digests(entry)[name] for entry in entries for name in (_VALUES, _CLIPS))
+    digest = plain_key(*digests, sha256(usable.tobytes()).hexdigest())
+    return NetInputs(front_end, digest, ids, [_Version(ids, group, front_end.shape) for group in groups], usable)
 
 
 class _Version:
@@ -198,13 +206,29 @@ class _Version:
         ]
 
 
+def _usable(ids: pd.Index, augmentation: Augmentation | None) -> np.ndarray:
+    """Which versions of which clips the target learns from: (clips, versions) bool."""
+    if augmentation is None:
+        return np.ones((len(ids), 1), bool)
+    from voicetraits.augmentation.augment import moves_pitch
+
+    usable = np.ones((len(ids), 1 + augmentation.params.variants), bool)
+    if augmentation.target not in augmentation.params.pitch.targets:
+        for place, utterance_id in enumerate(ids):
+            for number in range(1, usable.shape[1]):
+                rng = _generator(utterance_id, number, augmentation)
+                usable[place, number] = not moves_pitch(augmentation.params, rng)
+    return usable
+
+
 def _bases(front_end: FrontEnd, augmentation: Augmentation | None) -> tuple[str, str]:
     """Keys for all that makes a clip itself, and an augmented version, beside the audio."""
     made_by, module = [front_end.name, asdict(front_end)], type(front_end).__module__
     itself = key_of(made_by, modules=[__name__, module], versions=_VERSIONS)
     if augmentation is None:
         return itself, ""
-    drawn_by = [asdict(augmentation.params), augmentation.seed]
+    of_all_targets = replace(augmentation.params, pitch=replace(augmentation.params.pitch, targets=()))
+    drawn_by = [asdict(of_all_targets), augmentation.seed]
     modules = [__name__, module, "voicetraits.augmentation.augment"]
     versions = (*_VERSIONS, *_VERSIONS_OF_AUGMENTATION)
     return itself, key_of(made_by, drawn_by, modules=modules, versions=versions)
@@ -262,11 +286,16 @@ def _variant(
     # Loaded by those who use it: evaluation needs none of it.
     from voicetraits.augmentation.augment import augment
 
-    words = np.frombuffer(sha256(utterance_id.encode()).digest(), ">u4").tolist()
-    rng = np.random.default_rng([augmentation.seed, number, *words])
+    rng = _generator(utterance_id, number, augmentation)
     augmented = augment(samples, augmentation.params, rng)
     if front_end.clip_seconds is None:
         return augmented
     length = round(front_end.clip_seconds * _SAMPLE_RATE_HZ)
     start = int(rng.integers(0, max(0, len(augmented) - length) + 1))
     return augmented[start : start + length]
+
+
+def _generator(utterance_id: str, number: int, augmentation: Augmentation) -> np.random.Generator:
+    """What draws this version of this clip."""
+    words = np.frombuffer(sha256(utterance_id.encode()).digest(), ">u4").tolist()
+    return np.random.default_rng([augmentation.seed, number, *words])

@@ -99,6 +99,8 @@ def _fit(
     classifier = new_model(classes=len(classes), feature_names=features.names)
     rows = {side: _rows(clips, classes, features) for side, clips in sides.items()}
     classifier.fit(rows["train"], rows["val"], params=params, seed=seed, log=log)
+    # Nets hear noise in training, and see no functionals.
+    sees_functionals = isinstance(rows["train"].features, np.ndarray)
     config = saved.Config(
         model=name,
         target=target,
@@ -110,23 +112,21 @@ def _fit(
         training_split_sha256=sha256(sides["train"].to_csv(index=False).encode()).hexdigest(),
         versions=saved.installed_versions(*classifier.versions),
         runtime=getattr(classifier, "runtime", None),
-        level_range_db=_least_level_range_db(rows["train"], features.names),
+        level_range_db=_least_level_range_db(rows["train"], features.names) if sees_functionals else None,
     )
-    return saved.SavedModel(config, classifier, speakers=_quantiles_of_speakers(rows["train"], sides["train"]))
+    speakers = _quantiles_of_speakers(rows["train"], sides["train"]) if sees_functionals else None
+    return saved.SavedModel(config, classifier, speakers=speakers)
 
 
-def _quantiles_of_speakers(rows: Rows, clips: pd.DataFrame) -> np.ndarray | None:
+def _quantiles_of_speakers(rows: Rows, clips: pd.DataFrame) -> np.ndarray:
     """See `SavedModel.speakers`."""
-    if not isinstance(rows.features, np.ndarray):
-        return None
     means = pd.DataFrame(rows.features.astype(np.float64)).groupby(clips["speaker_id"].to_numpy()).mean()
     return np.quantile(means.to_numpy(), np.linspace(0, 1, _QUANTILES), axis=0).astype(np.float32)
 
 
 def _least_level_range_db(rows: Rows, names: Sequence[str]) -> float | None:
     """What all but the noisiest training clips have at least."""
-    # Nets hear noise in training, and see no functionals.
-    ranges_db = saved.level_range_db(rows.features, names) if isinstance(rows.features, np.ndarray) else None
+    ranges_db = saved.level_range_db(rows.features, names)
     return None if ranges_db is None else round(float(np.quantile(ranges_db, _NOISIEST_SHARE)), 3)
 
 

@@ -55,7 +55,7 @@ def voices(clips: int, classes: int, seed: int) -> dict[str, np.ndarray]:
 def inputs_of(clips: dict[str, np.ndarray], folder: Path, net_params: NetParams) -> NetInputs:
     """What voicenet's front end makes of clips, with augmented versions of all."""
     write_shards(folder / "audio", clips)
-    augmentation = Augmentation(net_params.augment, frozenset(clips), seed=1)
+    augmentation = Augmentation(net_params.augment, frozenset(clips), seed=1, target="gender")
     front_end = voicenet.front_end(net_params.net)
     return prepare(folder / "audio", front_end, store=Store(folder / "store"), workers=1, augmentation=augmentation)
 

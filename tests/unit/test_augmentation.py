@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from support.sounds import RATE_HZ, noise, pulses, sine
 from voicetraits import params
-from voicetraits.augmentation.augment import augment
+from voicetraits.augmentation.augment import augment, moves_pitch
 from voicetraits.augmentation.levels import PEAK, amplify, limit, to_int16
 from voicetraits.augmentation.masking import crop, mask
 from voicetraits.augmentation.noise import add_noise, coloured_noise
@@ -246,6 +246,14 @@ def test_masks_hold_the_mean_and_leave_half():
         assert np.isfinite(mask(matrix[:frames], setting, np.random.default_rng(0), hop_seconds=0.01)).all()
 
 
+def test_which_versions_have_another_pitch_is_known_beforehand():
+    setting = with_shares(0.0, pitch=0.5)
+    moved = [moves_pitch(setting, np.random.default_rng(seed)) for seed in range(20)]
+    same = [(augment(SPEECH_LIKE, setting, np.random.default_rng(seed)) == SPEECH_LIKE).all() for seed in range(20)]
+    assert [not one for one in same] == moved
+    assert 4 < sum(moved) < 16
+
+
 def test_crops_are_stretches_of_the_length_asked_for():
     matrix = np.arange(500)[:, None]
     setting = type(DEFAULTS.crop)(share=1.0, seconds=(1.0, 3.0))
@@ -265,6 +273,8 @@ def test_crops_are_stretches_of_the_length_asked_for():
     [
         ("noise", "snr_db", [20, 10], "`augment.noise.snr_db` is [20, 10]; allowed: two numbers, the smaller first"),
         ("pitch", "semitones", [-13, 3], "`augment.pitch.semitones.0` is -13; allowed: greater than or equal to -12"),
+        ("pitch", "targets", ["accent"], "`augment.pitch.targets.0` is 'accent'; allowed: 'gender' or 'age'"),
+        ("pitch", "targets", ["age", "age"], "`augment.pitch.targets` is ['age', 'age']; allowed: each target once"),
         ("room", "share", 1.5, "`augment.room.share` is 1.5; allowed: less than or equal to 1"),
         ("gain", "loudness", 1, "unknown key `augment.gain.loudness`; "),
     ],

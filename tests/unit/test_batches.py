@@ -43,13 +43,16 @@ class Clips:
     """Clips of these lengths with versions; a value tells clip, version and row: 1000 · clip + 100 · version + row."""
 
     def __init__(self, lengths, versions=1):
-        self.lengths, self.versions = np.asarray(lengths), versions
+        self.lengths, self._versions = np.asarray(lengths), versions
 
     def __len__(self):
         return len(self.lengths)
 
     def __getitem__(self, number):
         return self.version(number, 0)
+
+    def drawn(self, number, rng):
+        return self.version(number, int(rng.integers(self._versions)))
 
     def version(self, number, version):
         rows = 1000 * number + 100 * version + np.arange(self.lengths[number])

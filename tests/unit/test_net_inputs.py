@@ -1,6 +1,6 @@
 """What front ends make of clips, kept in the store and read as memory-mapped arrays."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -22,7 +22,7 @@ CLIPS = {
     for clip in range(2)
 }
 PARAMS = params.get(yaml.safe_load((ROOT / "params.yaml").read_text()), "augment", AugmentParams)
-AUGMENTED = Augmentation(PARAMS, frozenset(["u0/0", "u2/1"]), seed=3)
+AUGMENTED = Augmentation(PARAMS, frozenset(["u0/0", "u2/1"]), seed=3, target="gender")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def test_clips_are_what_the_front_end_makes_of_them(audio, store):
     inputs = prepare(audio, FrontEnd(), store=store, workers=1)
     ids = sorted(CLIPS, reverse=True)
     clips = inputs.rows(ids)
-    assert (len(clips), clips.versions) == (6, 1)
+    assert len(clips) == 6
     for utterance_id, clip, length in zip(ids, clips, clips.lengths, strict=True):
         np.testing.assert_array_equal(clip, FrontEnd()(np.float32(CLIPS[utterance_id]) / 32768))
         assert len(clip) == length == 1 + len(CLIPS[utterance_id]) // 160
@@ -105,10 +105,11 @@ def test_a_damaged_entry_is_made_again(audio, store, capsys):
 
 
 def test_versions_differ_from_each_other_and_are_the_same_for_the_same_seed(audio, store):
+    assert PARAMS.variants == 2
+
     def versions(seed):
-        augmentation = Augmentation(PARAMS, AUGMENTED.utterance_ids, seed)
+        augmentation = replace(AUGMENTED, seed=seed)
         clips = prepare(audio, FrontEnd(), store=store, workers=1, augmentation=augmentation).rows(["u2/1", "u0/0"])
-        assert clips.versions == 1 + PARAMS.variants == 3
         return [clips.version(number, version).tobytes() for number in range(2) for version in range(3)]
 
     first = versions(1)
@@ -118,12 +119,38 @@ def test_versions_differ_from_each_other_and_are_the_same_for_the_same_seed(audi
 
 
 def test_versions_of_other_clips_do_not_matter(audio, store):
-    fewer = Augmentation(PARAMS, frozenset(["u2/1"]), AUGMENTED.seed)
+    fewer = replace(AUGMENTED, utterance_ids=frozenset(["u2/1"]))
     one, other = (
         prepare(audio, FrontEnd(), store=store, workers=1, augmentation=augmentation).rows(["u2/1"]).version(0, 1)
         for augmentation in (AUGMENTED, fewer)
     )
     np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_versions_with_another_pitch_are_drawn_for_the_targets_named(audio, store, share):
+    """All others are those of every target, made once."""
+    ids = list(CLIPS)
+
+    def drawn(target, targets=("gender",)):
+        setting = replace(PARAMS, variants=5, pitch=replace(PARAMS.pitch, share=share, targets=targets))
+        augmentation = Augmentation(setting, frozenset(ids), seed=3, target=target)
+        clips = prepare(audio, FrontEnd(), store=store, workers=1, augmentation=augmentation).rows(ids)
+        numbers = [{clips.version(clip, number).tobytes(): number for number in range(6)} for clip in range(len(ids))]
+        rng = np.random.default_rng(0)
+        return [{numbers[clip][clips.drawn(clip, rng).tobytes()] for _ in range(100)} for clip in range(len(ids))]
+
+    everything = [set(range(6))] * len(ids)
+    assert drawn("gender") == drawn("age", ("age", "gender")) == everything
+    made = files(store)
+    for_age = drawn("age")
+    assert drawn("gender", ()) == for_age
+    assert files(store) == made
+    if share in (0.0, 1.0):
+        assert for_age == (everything if share == 0 else [{0}] * len(ids))
+    else:
+        assert all(0 in some for some in for_age)
+        assert 8 < sum(len(some) - 1 for some in for_age) < 22, "of 30, about half"
 
 
 def test_a_clip_without_augmented_versions_is_named(audio, store):

@@ -22,6 +22,7 @@ LISTS = {
     "featurize.log_mel_statistics": ["mean", "std"],
     "featurize.contrast_statistics": ["iqr"],
     "augment.pitch.semitones": [-1.5, 1.5],
+    "augment.pitch.targets": ["age"],
     "augment.crop.seconds": [0.5, 1.0],
     "stress.conditions": ["telephone"],
     "audit.learning_curve_shares": [0.5, 1.0],

@@ -53,9 +53,14 @@ def augment(samples: np.ndarray, params: AugmentParams, rng: np.random.Generator
     return limit(y)
 
 
+def moves_pitch(params: AugmentParams, rng: np.random.Generator) -> bool:
+    """Whether `augment`, with this generator as it is now, moves F0 and keeps formants: what it draws first."""
+    return _drawn(params.pitch, rng)
+
+
 def _another_voice(samples: np.ndarray, params: AugmentParams, rng: np.random.Generator) -> np.ndarray:
     """All three effects on the voice at once: they share the analysis of its pitch."""
-    pitch = semitones(rng.uniform(*params.pitch.semitones)) if _drawn(params.pitch, rng) else 1.0
+    pitch = semitones(rng.uniform(*params.pitch.semitones)) if moves_pitch(params, rng) else 1.0
     tape = semitones(rng.uniform(*params.tape.semitones)) if _drawn(params.tape, rng) else 1.0
     speed = rng.uniform(*params.speed.ratio) if _drawn(params.speed, rng) else 1.0
     return Voice(samples).change(pitch=pitch * tape, formants=tape, speed=speed * tape)

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
+from voicetraits.classes import Target, each_once
 from voicetraits.params import section
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -25,10 +26,11 @@ def _range(low: float, high: float) -> type:
 
 @section
 class PitchParams:
-    """F0 moved, formants kept."""
+    """F0 moved, formants kept; `targets` are those whose nets learn from versions that are so moved."""
 
     share: Share
     semitones: _range(-12, 12)
+    targets: Annotated[tuple[Target, ...], Strict(False), AfterValidator(each_once)]
 
 
 @section

@@ -80,7 +80,7 @@ class Batches:
         """Number of batches of an epoch, and these: clips in random order, each in a version, cropped and masked."""
         rng = np.random.default_rng([seed, epoch])
         clips = self.rows.features
-        values = [clips.version(number, int(rng.integers(clips.versions))) for number in range(len(clips))]
+        values = [clips.drawn(number, rng) for number in range(len(clips))]
         if self.front_end.shape[0] is None:
             values = [crop(value, params.crop, rng, hop_seconds=self.front_end.hop_seconds) for value in values]
         if self.by_row:

@@ -85,6 +85,7 @@ def on_audio(
     all_params: Mapping[str, Any],
     *,
     audio: Path,
+    target: str,
     learnt_from: frozenset[str],
     seed: int,
     store: "Store",
@@ -108,7 +109,7 @@ def on_audio(
         return NetParams(*read_training_and_net(everything, name, module.Params), augment)
 
     def inputs(chosen: NetParams) -> "NetInputs":
-        augmentation = Augmentation(augment, learnt_from, seed)
+        augmentation = Augmentation(augment, learnt_from, seed, target)
         return prepare(audio, module.front_end(chosen.net), store=store, workers=workers, augmentation=augmentation)
 
     checkpoints = Checkpoints(store)
