@@ -98,6 +98,19 @@ def drop(page: Page, name: str, content: bytes) -> None:
         target.dispatch_event(event, {"dataTransfer": transfer})
 
 
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until what has the focus is called so."""
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            "(e => [e.innerText, e.ariaLabel, ...[...(e.labels ?? [])].map(l => l.innerText)].join(' '))"
+            "(document.activeElement)"
+        )
+        if name in focused:
+            return
+    raise AssertionError(f"no key leads to {name!r}")
+
+
 def no_upload_is_left(server: AppServer) -> None:
     deadline = time.monotonic() + 10
     while server.files() and time.monotonic() < deadline:
@@ -184,26 +197,17 @@ def test_a_long_file_has_a_timeline_and_another_model_is_asked(page: Page, serve
 @pytest.mark.parametrize("page", [{"width": 390, "height": 844}], indirect=True)
 def test_on_a_phone_by_keyboard(page: Page, server: AppServer):
     opened(page, server)
-
-    def tab_to(name: str) -> None:
-        for _ in range(30):
-            page.keyboard.press("Tab")
-            focused = page.evaluate("document.activeElement.innerText + document.activeElement.ariaLabel")
-            if name in focused:
-                return
-        raise AssertionError(f"no key leads to {name!r}")
-
     page.locator("h1").first.click()
-    tab_to("Record")
+    tab_to(page, "Record")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Stop").first).to_be_visible()
     page.wait_for_timeout(3000)
     page.locator("h1").first.click()
-    tab_to("Stop")
+    tab_to(page, "Stop")
     page.keyboard.press("Enter")
     expect(page.locator("#answer")).to_contain_text("female: 1", timeout=15_000)
     expect(page.locator("#details img")).to_be_visible(timeout=30_000)
-    tab_to("Try an example")
+    tab_to(page, "Try an example")
     page.keyboard.press("Space")
     expect(page.locator("#answer audio")).to_be_visible(timeout=15_000)
     expect(page.locator("#details img")).to_be_visible(timeout=30_000)
@@ -214,6 +218,22 @@ def test_on_a_phone_by_keyboard(page: Page, server: AppServer):
     assert min(sizes) >= 12
     assert page.locator("#answer").get_attribute("aria-live") == "polite"
     picture(page, "page-phone")
+
+
+def test_a_model_and_a_file_are_chosen_by_keyboard(page: Page, server: AppServer, tmp_path: Path):
+    sound = tmp_path / "low.wav"
+    sound.write_bytes(voices()["male"])
+    opened(page, server)
+    page.locator("h1").first.click()
+    tab_to(page, "the net other")
+    page.keyboard.press("Space")
+    expect(page.locator("#model input:checked + span")).to_have_text("the net other")
+    tab_to(page, "drop files")
+    with page.expect_file_chooser() as asked:
+        page.keyboard.press("Enter")
+    asked.value.set_files(sound)
+    expect(page.locator("#answer .said", has_text=re.compile(r"^male: 1"))).to_be_visible(timeout=15_000)
+    expect(page.locator("#answer")).to_contain_text("the net other")
 
 
 def test_with_a_token_the_page_asks_for_it(page: Page, models: Path, tmp_path: Path):
