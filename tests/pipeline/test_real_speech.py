@@ -77,3 +77,23 @@ def test_as_a_folder_the_data_are_the_same(over_http: DvcProject, mirror: Path, 
     after = project.lock()
     for stage in ("extract", "parse_metadata", "featurize", "split", "evaluate"):
         assert after[stage]["outs"] == before[stage]["outs"], stage
+
+
+def test_some_of_them_by_dvc_exp_run(over_http: DvcProject, mirror: Path, tmp_path: Path) -> None:
+    """From the demo corpus to real archives and to fewer of them, by the commands that README shows."""
+    project = over_http.copy(tmp_path / "project")
+    project.edit({"corpus": "demo", "corpora.voxforge.url": "http://127.0.0.1:9/"})
+    project.commit("As it comes")
+    settings = ["corpus=voxforge", f"corpora.voxforge.url={mirror}", "targets=[gender]"]
+    selected = {}
+    for limit in (120, 60):
+        chosen = [word for setting in [*settings, f"corpora.voxforge.limit={limit}"] for word in ("-S", setting)]
+        done = project.dvc("exp", "run", "evaluate", "--name", f"some-{limit}", *chosen)
+        assert done.complaints == []
+        assert {"scrape", "extract", "train_tfdf@gender", "evaluate"} <= set(done.ran)
+        selected[limit] = pd.read_csv(project.folder / "data/raw/manifest.csv")["name"].tolist()
+        assert len(selected[limit]) == limit
+        clips = pd.read_parquet(project.folder / "data/audio/clips.parquet")
+        assert {f"{archive}.tgz" for archive in clips["archive"]} == set(selected[limit])
+        assert project.json("metrics/evaluate.json")["gender"]["tfdf"]["clips"]["uar"] > 0.8
+    assert set(selected[60]) < set(selected[120])
