@@ -108,3 +108,18 @@ def as_hydra(value: object) -> str:
     if isinstance(value, dict):
         return f"{{{','.join(f'{name}:{as_hydra(item)}' for name, item in value.items())}}}"
     return str(value)
+
+
+def test_dvc_lock_holds_the_params_as_they_stand():
+    """In another order, too, a run in a new clone would write another dvc.lock."""
+    given = yaml.safe_load(PARAMS.read_text())
+    stages = yaml.safe_load((PARAMS.parent / "dvc.lock").read_text())["stages"]
+    held = [
+        (key, value) for stage in stages.values() for key, value in stage.get("params", {}).get(PARAMS.name, {}).items()
+    ]
+    assert len(held) > 20
+    for key, value in held:
+        found = given
+        for part in key.split("."):
+            found = found[part]
+        assert repr(value) == repr(found), key
